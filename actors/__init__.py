@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         outcome,
         query,
     )
+    from actors.service.sharded.sharded import Cursor, Sharded, found
     from actors.service.stateless.replicas import Replicas
     from actors.simulation.stage.scenario import Scenario
     from actors.store.transaction import ReadTransaction, Transaction
@@ -53,6 +54,7 @@ __all__ = [
     "App",
     "Busy",
     "Command",
+    "Cursor",
     "Dependency",
     "Event",
     "Expired",
@@ -68,6 +70,7 @@ __all__ = [
     "Scenario",
     "Section",
     "Service",
+    "Sharded",
     "StatelessService",
     "StoreError",
     "System",
@@ -75,6 +78,7 @@ __all__ = [
     "Wiring",
     "command",
     "effect",
+    "found",
     "on",
     "outcome",
     "query",
@@ -92,6 +96,7 @@ _HOMES = {
     "actors.service.group": "Group",
     "actors.service.remote.remote": "Remote",
     "actors.service.service": "Service StatelessService command effect on outcome query",
+    "actors.service.sharded.sharded": "Cursor Sharded found",
     "actors.service.stateless.replicas": "Replicas",
     "actors.simulation.stage.scenario": "Scenario",
     "actors.store.transaction": "ReadTransaction Transaction",

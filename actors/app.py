@@ -23,6 +23,8 @@ from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import Sends
 from actors.service.service import Service
+from actors.service.sharded.shard_check import check_shards
+from actors.service.sharded.sharded import Sharded
 from actors.service.stateless.replicas import Replicas
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
@@ -175,6 +177,7 @@ class App:
             sockets=sockets,
             descriptors_max=descriptors_max,
             simulated=self._simulated,
+            looked_through=True,
             reload=None if self._live is None else self.reload,
         )
         await self._edge.start()
@@ -287,10 +290,12 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     for system, name, service in each_service(systems, wiring):
         with _of(system), declared(system.name, f"service {name!r}"):
             made = made_of(name, service)
-            classes[name] = type(made)
+            classes.add(name, service, made)
             owners[name] = system
             if isinstance(made, Service):
                 check_schema(made.schema, type(made).__name__)
+                if isinstance(service, Sharded):
+                    check_shards(name, service, made)
                 bound_effects(name, made, config)  # what their options say, by functions too
     _check_effect_tables(systems, owners, config)
     _check_instances(classes, config)
@@ -300,7 +305,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
         with _of(system):
             check_groups(groups, classes)
     check_listeners(listeners_of(systems, wiring), classes)
-    classes.sends = Sends(classes)
+    classes.sends = Sends(classes, classes.sharded)
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))

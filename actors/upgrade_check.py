@@ -12,7 +12,6 @@ import msgspec
 from actors.errors import StoreError
 from actors.kernel.messages import Refusal
 from actors.service.directory import Directory
-from actors.service.service import Service
 from actors.store.files.file_history import NO_HISTORY, known_histories
 from actors.store.files.manifest import read_manifest
 from actors.store.files.migrations import load_migrations, pending_migrations
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from actors.config import StoreConfig
     from actors.service.assembly import ServiceClasses
+    from actors.service.service import Service
     from actors.store.files.file_history import FileHistory
     from actors.store.messaging.stored_rows import StoredReply, StoredRow
 
@@ -133,14 +133,14 @@ class _FileCheck:
         self._report = report
         self._classes = classes
         self._histories = histories
-        self._directory = Directory(classes, config)
+        self._directory = Directory(classes, config, classes.sharded)
         self._marks: dict[tuple[str, str], int] = {}
         self._listeners: frozenset[tuple[str, str]] = frozenset()
 
     def look_at(self, connection: sqlite3.Connection, name: str) -> None:
         connection.execute("BEGIN")  # one moment for all tables
-        service = self._classes.get(name)
-        if service is None or not issubclass(service, Service):
+        service = self._classes.of_file(name)
+        if service is None:
             self._report_stranger(connection, name)
             return
         for schema, folder in (("store", STORE_MIGRATIONS), (name, service.schema)):
@@ -158,6 +158,8 @@ class _FileCheck:
 
     def _report_stranger(self, connection: sqlite3.Connection, name: str) -> None:
         now = f" ({name} is stateless now)" if name in self._classes else ""
+        if name in self._classes.sharded:
+            now = f" ({name} is kept in shards now)"
         history = self._histories.get(name, NO_HISTORY)
         messages = sum(
             last - max(history.acknowledged[receiver], self._applied(name, receiver))

@@ -11,7 +11,7 @@ from actors.measures.measured import MeasuredBreaker
 from actors.resilience.breaker import Breaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from actors.config import EdgeConfig
     from actors.kernel.messages import Message
@@ -27,13 +27,22 @@ class AskBreaker:
     the next proceeds, and whoever sends such must not close the service to all others.
     """
 
-    def __init__(self, system: ServedSystem, service: str, kind: str, config: EdgeConfig) -> None:
-        """It lets in."""
-        self.service = service
+    def __init__(
+        self,
+        system: ServedSystem,
+        service: str,
+        kind: str,
+        config: EdgeConfig,
+        *,
+        shard: str | None = None,
+    ) -> None:
+        """It lets in. What is asked of a `shard` is asked of its service."""
+        self.service = shard or service
         self.kind = kind
         self._ask = system.ask
+        self._asked = service
         self._config = config
-        self.breaker = Breaker(f"{service}.{kind}", config=self._limits(), clock=system.clock)
+        self.breaker = Breaker(f"{self.service}.{kind}", config=self._limits(), clock=system.clock)
 
     def reconfigured(self) -> None:
         """Hear that the configuration has other values."""
@@ -57,7 +66,7 @@ class AskBreaker:
                 retry_after_s=self.breaker.retry_after_s,
             )
         try:
-            reply = await self._ask(self.service, message, timeout_s=timeout_s, key=key)
+            reply = await self._ask(self._asked, message, timeout_s=timeout_s, key=key)
         except DeadlineExceeded:
             # Whoever has no patience says nothing of the service.
             # Nobody's time is longer than deadline_s, and some of it is gone when he asks.
@@ -90,6 +99,25 @@ class AskBreaker:
         )
 
 
+class ShardAskBreakers:
+    """Those of a sharded service, one a shard: who waits for one in vain says nothing of others."""
+
+    def __init__(
+        self, system: ServedSystem, service: str, whole: AskBreaker, each: Mapping[str, AskBreaker]
+    ) -> None:
+        """`whole` is for what any shard is asked, or all are."""
+        self._service = service
+        self._shard_of = system.shard_of
+        self._whole = whole
+        self._each = each
+
+    async def ask(self, message: Message, *, timeout_s: float, key: str | None = None) -> Any:
+        """As AskBreaker.ask."""
+        shard = self._shard_of(self._service, message, key)
+        breaker = self._whole if shard is None else self._each[shard]
+        return await breaker.ask(message, timeout_s=timeout_s, key=key)
+
+
 class AskBreakers:
     """One edge's."""
 
@@ -99,13 +127,22 @@ class AskBreakers:
         self._config = config
         self._found: dict[tuple[str, str], AskBreaker] = {}
 
-    def of(self, service: str, message: type[Message]) -> AskBreaker:
+    def of(self, service: str, message: type[Message]) -> AskBreaker | ShardAskBreakers:
         """Return what asks the service such messages."""
         kind = "commands" if issubclass(message, Command) else "queries"
-        found = self._found.get((service, kind))
+        whole = self._of(service, kind)
+        names = self._system.shards(service)
+        if not names:
+            return whole
+        each = {name: self._of(service, kind, shard=name) for name in names}
+        return ShardAskBreakers(self._system, service, whole, each)
+
+    def _of(self, service: str, kind: str, *, shard: str | None = None) -> AskBreaker:
+        name = shard or service
+        found = self._found.get((name, kind))
         if found is None:
-            found = AskBreaker(self._system, service, kind, self._config)
-            self._found[service, kind] = found
+            found = AskBreaker(self._system, service, kind, self._config, shard=shard)
+            self._found[name, kind] = found
         return found
 
     def __iter__(self) -> Iterator[AskBreaker]:

@@ -59,6 +59,7 @@ class Edge:
         sockets: Sockets | None = None,
         descriptors_max: int | None = None,
         simulated: bool = False,
+        looked_through: bool = False,
         reload: Reload | None = None,
     ) -> None:
         """No two `listeners` of one name; `sockets` are bound already, else `start` binds.
@@ -66,7 +67,8 @@ class Edge:
         How late the loop is, is not looked for where time is `simulated`. `reload` has the
         configuration read anew.
 
-        Raises ConfigError that names all that is wrong with the addresses.
+        Raises ConfigError that names all that is wrong with the addresses, but where somebody has
+        `looked_through` them.
         """
         self._config = config
         self._sockets = sockets or {}
@@ -81,7 +83,9 @@ class Edge:
             log_requests=log_requests,
             reload=reload,
         )
-        found = check_listeners(listeners, system, lambda: self.addresses)
+        found = _whole(listeners, lambda: self.addresses)
+        if not looked_through:
+            check(found, system)
         self._gateways = [
             (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
         ]
@@ -153,19 +157,17 @@ class Edge:
         self._servers.clear()
 
 
-def check_listeners(
-    listeners: Iterable[Listener], system: Handling, urls: Urls = dict
-) -> list[Listener]:
-    """Return the listeners, the gateway with the edge's own addresses; `urls` are shown there.
+def check_listeners(listeners: Iterable[Listener], system: Handling) -> None:
+    """Raise ConfigError that names all that is wrong with the addresses, the edge's among them."""
+    check(_whole(listeners, dict), system)
 
-    Raises ConfigError that names all that is wrong with the addresses.
-    """
+
+def _whole(listeners: Iterable[Listener], urls: Urls) -> list[Listener]:
+    """Return the listeners, the gateway with the edge's own addresses; `urls` are shown there."""
     own, shown = (*HEALTH, *METRICS, *ADMIN), [*listeners]
     page = front_page(_with((), shown, own), urls)
     # The edge's own come first: of two rows that contradict each other, the later is blamed.
-    found = _with((*page, *own), shown, ())
-    check(found, system)
-    return found
+    return _with((*page, *own), shown, ())
 
 
 def _with(

@@ -53,6 +53,14 @@ class ServedSystem(Handling, Protocol):
         """
         ...
 
+    def shards(self, service: str, /) -> Sequence[str]:
+        """The names of the service's shards; none of one that is not sharded."""
+        ...
+
+    def shard_of(self, service: str, message: Message, key: str | None, /) -> str | None:
+        """The shard of a sharded service to which the ask would go; None of any, or all."""
+        ...
+
     def actors(self) -> Sequence[object]:
         """One frozen struct an actor, in tree order."""
         ...

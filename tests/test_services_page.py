@@ -169,3 +169,25 @@ async def test_the_pager_calls_those_of_one_commit_together(folder: Path, tmp_pa
         await run.ask("pager", pager.CallGuests(order_ids=[*map(str, range(10)), "gone", "11"]))
         await run.until(lambda: run.count("pager", "called") == 11)
     assert calls[:4] == [[*map(str, range(10))], ["gone", "11"], ["gone"], ["11"]]
+
+
+async def test_tabs_are_in_shards(folder: Path, tmp_path: Path, clock: SteppingClock) -> None:
+    """What is moved arrives, whichever shard has it; one list has all, page by page."""
+    tabs = importlib.import_module("tabs")
+    async with office(tmp_path, tabs.BAR.services, clock=clock) as run:
+        made = [await run.ask("tabs", tabs.OpenTab(guest=str(n)), key=f"{n}") for n in range(9)]
+        for tab in made:
+            await run.ask("tabs", tabs.PutOnTab(tab_id=tab.id, cents=5))
+        await run.ask("tabs", tabs.MoveTab(tab_id=made[0].id, to=made[8].id))
+        assert await run.ask("tabs", tabs.PutOnTab(tab_id="x", cents=1)) is not None
+        await run.until(lambda: not run.system.background().requests)
+        listed: list[Any] = []
+        page: Any = None
+        while page is None or page.next is not None:
+            after = "0" if page is None else page.next
+            page = await run.ask("tabs", tabs.ListTabs(limit=2, after=after))
+            listed += page.items
+        assert sorted(each.id for each in listed) == sorted(each.id for each in made)
+        assert (await run.ask("tabs", tabs.FindGuest(guest="8"))).cents == 10
+        assert await run.ask("tabs", tabs.CountCents()) == 45
+        assert sorted(run.hosted) == ["tabs-1", "tabs-2", "tabs-3", "tabs-4"]

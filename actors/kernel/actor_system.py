@@ -205,7 +205,10 @@ class ActorSystem:
         return self.registry.unhealthy()
 
     def state_of(self, service: str) -> str:
-        """Return the states of its replicas, each once. Raises NoSuchActor."""
+        """Return the states of its replicas, each once, or of that shard. Raises NoSuchActor."""
+        whose = self.registry.service_of(service)
+        if whose is not None and self.registry.is_sharded(whose):
+            return self.registry.actor(service).state
         return ", ".join(sorted({actor.state for actor in self.registry.replicas(service)}))
 
     async def dead_letters(self, *, limit: int) -> list[DeadLetter]:

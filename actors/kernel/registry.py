@@ -20,6 +20,8 @@ class Registry:
         self._actors: dict[str, AsyncioActor] = {}
         self._services: dict[str, list[AsyncioActor]] = {}
         self._service_of: dict[str, str] = {}
+        # Services each of whose actors has a part of what is known, and none can stand in.
+        self._sharded: set[str] = set()
 
     def add(self, actor: AsyncioActor, *, service: str | None = None) -> None:
         """Register the actor, and as a replica of `service` if it is one. Names are unique."""
@@ -66,10 +68,21 @@ class Registry:
         if service is not None:
             self._services[service].remove(actor)
 
+    def mark_sharded(self, service: str) -> None:
+        """Note that each actor of the service answers for a part of its own."""
+        self._sharded.add(service)
+
+    def is_sharded(self, service: str) -> bool:
+        """Whether none of the service's actors can answer for another."""
+        return service in self._sharded
+
     def unhealthy(self) -> list[str]:
-        """Return the names of the services that have no replica running."""
-        return [
-            name
-            for name, actors in self._services.items()
-            if not any(actor.state == "running" for actor in actors)
-        ]
+        """Return the names of the services that have no replica running, and of such shards."""
+        found = []
+        for name, actors in self._services.items():
+            down = [actor.name for actor in actors if actor.state != "running"]
+            if name in self._sharded:
+                found += down
+            elif len(down) == len(actors):
+                found.append(name)
+        return found

@@ -65,9 +65,15 @@ class Router:
         among = self._all_well(service, replicas, now_s) or self._rotation(replicas, now_s)
         return balance.pick(among, message, now_s).actor.ref
 
+    def at(self, name: str) -> ActorRef:
+        """Return the actor of that very name: it alone has what is meant. Raises NoSuchActor."""
+        return self._registry.actor(name).ref
+
     def in_rotation(self, service: str) -> list[AsyncioActor]:
-        """Return the replicas that get messages now. Raises NoSuchActor."""
+        """Return the replicas that get messages now; of shards all. Raises NoSuchActor."""
         replicas = self._registry.replicas(service)
+        if self._registry.is_sharded(service):
+            return replicas
         return [each.actor for each in self._rotation(replicas, self._clock.monotonic())]
 
     def _all_well(

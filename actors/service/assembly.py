@@ -36,7 +36,10 @@ from actors.service.remote.remote_host import remote_child
 from actors.service.remote.remote_service import RemoteService
 from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
-from actors.service.stateless.replicas import Replicas, actor_names
+from actors.service.sharded.merging import merging_of
+from actors.service.sharded.sharded import Sharded
+from actors.service.sharded.sharded_asks import ShardedAsks
+from actors.service.stateless.replicas import Instances, Replicas, actor_names
 from actors.service.stateless.runner import RunnerSpec
 from actors.service.stateless.stateless_host import stateless_child
 from actors.service.stateless.thread_runner import ThreadRunner
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
+    from actors.kernel.discovery.sharding import Sharding
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.kernel.supervision.child_spec import ChildSpec
@@ -71,7 +75,9 @@ if TYPE_CHECKING:
     from actors.tracing.trace_span import TraceSpan
     from actors.tracing.trace_tree import TraceTree
 
-    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas | Remote
+    AnyService = (
+        Callable[[], Service] | Callable[[], StatelessService] | Replicas | Sharded | Remote
+    )
 
     class StoreType(Protocol):
         """Makes a store that is not open yet."""
@@ -87,10 +93,23 @@ THREADS: Final = Threads()
 class ServiceClasses(dict[str, type[Service | StatelessService | RemoteStub]]):
     """The services' classes by name: what can be asked of them, though none runs.
 
-    `sends` is what they send, once that was looked at.
+    `sends` is what they send, once that was looked at; `sharded` are those in shards.
     """
 
     sends: Sends
+
+    def __init__(self) -> None:
+        """None yet."""
+        super().__init__()
+        self.sharded: dict[str, Sharding] = {}
+
+    def add(
+        self, name: str, service: AnyService, made: Service | StatelessService | RemoteStub
+    ) -> None:
+        """Add what stands under that name, and was made."""
+        self[name] = type(made)
+        if isinstance(service, Sharded):
+            self.sharded[name] = service.sharding(name)
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
@@ -106,8 +125,20 @@ class ServiceClasses(dict[str, type[Service | StatelessService | RemoteStub]]):
         return self[service].handlers[message_type].reply
 
     def with_store(self) -> list[str]:
-        """Return the names of those that keep a file."""
-        return [name for name, each in self.items() if issubclass(each, Service)]
+        """Return the names of those that keep a file: of a sharded service, its shards'."""
+        return [
+            place
+            for name, each in self.items()
+            if issubclass(each, Service)
+            for place in (self.sharded[name].names() if name in self.sharded else [name])
+        ]
+
+    def of_file(self, name: str) -> type[Service] | None:
+        """Return whose file has that name, a service's or a shard's; None where nobody's has."""
+        if name not in self.with_store():
+            return None
+        found: Any = self.get(name) or self[name.rpartition("-")[0]]
+        return cast("type[Service]", found)
 
 
 class ServiceSystem(ActorSystem):
@@ -136,8 +167,10 @@ class ServiceSystem(ActorSystem):
         themselves. Raises ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
-        classes = ServiceClasses({name: type(each) for name, each in made.items()})
-        directory = Directory(classes, config.store)
+        classes = ServiceClasses()
+        for name, each in made.items():
+            classes.add(name, services[name], each)
+        directory = Directory(classes, config.store, classes.sharded)
         self._classes = classes
         folder = DataFolder(
             data_dir,
@@ -145,6 +178,7 @@ class ServiceSystem(ActorSystem):
             config.store,
             clock=context.clock,
             rng=context.rng.fork("data folder"),
+            sharded=classes.sharded.values(),
         )
         self._gate = BackgroundGate(
             config.background,
@@ -190,27 +224,31 @@ class ServiceSystem(ActorSystem):
                 )
                 children[name] = [child(each) for each in actor_names({name: service})]
                 continue
-            hosted = self._hosted[name] = _make_hosted(
-                name,
-                cast("Callable[[], Service]", service),
-                cast("Service", first),
-                directory=directory,
-                gate=self._gate,
-                config=config,
-                folder=folder,
-                lock=lock,
-                context=context,
-                store=store,
-                tracing=self.tracing,
-                seam=self.faults.seam(name, "handlers", "commits", "effects"),
-            )
-            children[name] = [service_child(hosted)]
+            factories = {name: service}
+            if isinstance(service, Sharded):
+                factories = {each: service.maker_of(each) for each in service.names(name)}
+            for place, factory in factories.items():
+                self._hosted[place] = _make_hosted(
+                    place,
+                    cast("Callable[[], Service]", factory),
+                    cast("Service", first),
+                    directory=directory,
+                    gate=self._gate,
+                    config=config,
+                    folder=folder,
+                    lock=lock,
+                    context=context,
+                    store=store,
+                    tracing=self.tracing,
+                    seam=self.faults.seam(name, "handlers", "commits", "effects"),
+                )
+            children[name] = [service_child(self._hosted[each], name) for each in factories]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
         self._edge_config = config.edge
         self._backups = Backups(
             self._hosted,
             folder,
-            is_parked=lambda name: self.state_of(name) == "parked",
+            is_parked=lambda name: self.registry.actor(name).state == "parked",
             data_dir=data_dir,
             config=config,
             clock=context.clock,
@@ -227,6 +265,11 @@ class ServiceSystem(ActorSystem):
             self.allow_scaling(name, child, replicas_max=config.service.replicas_max)
             if isinstance(service := services[name], Replicas):
                 self.router.balance(name, service.balance, context.rng)
+        self._sharded: dict[str, ShardedAsks] = {}
+        for name, sharding in classes.sharded.items():
+            self.registry.mark_sharded(name)
+            merging = merging_of(cast("Sharded", services[name]), classes[name])
+            self._sharded[name] = ShardedAsks(sharding, merging, self.router, context.loop)
         self.faults.connect(self.registry)
         directory.connect(self.router)
         self._directory = directory
@@ -235,19 +278,29 @@ class ServiceSystem(ActorSystem):
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
     ) -> Awaitable[Any]:
         """Ask for a client, who comes before what nobody waits for; else as ActorSystem.ask."""
-        reply: Any = super().ask(service, message, timeout_s=timeout_s, key=key)
+        reply: Any = self._reach(service, message, timeout_s=timeout_s, key=key)
         self._gate.entered()
         reply.when_ended(self._gate.left)
         return cast("Awaitable[Any]", reply)
 
     def ask_for_effect(self, service: str, message: Message, *, timeout_s: float) -> Awaitable[Any]:
         """Ask for an effect or a `run`, for which as a rule no client waits; else likewise."""
-        return super().ask(service, message, timeout_s=timeout_s)
+        return self._reach(service, message, timeout_s=timeout_s)
+
+    def shards(self, service: str) -> list[str]:
+        """Return the names of the service's shards; none of one that is not sharded."""
+        sharding = self._classes.sharded.get(service)
+        return [] if sharding is None else sharding.names()
+
+    def shard_of(self, service: str, message: Message, key: str | None = None) -> str | None:
+        """Return the shard that a message with this request key goes to; None of any, or all."""
+        return self._sharded[service].place_of(message, key)
 
     def left_behind(self, service: str) -> int:
         """Return how many requests the service has put off for which no client waits any more."""
-        hosted = self._hosted.get(service)
-        return 0 if hosted is None else hosted.deferred.left_behind
+        names = self.shards(service) or [service]
+        found = [self._hosted[each] for each in names if each in self._hosted]
+        return sum(each.deferred.left_behind for each in found)
 
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
@@ -280,6 +333,7 @@ class ServiceSystem(ActorSystem):
         """
         hosted = self._hosted.get(service)
         if hosted is None:
+            # A shard commits by its own name, such as order-1.
             message = f"no service called {service!r} commits; there are {', '.join(self._hosted)}"
             raise NoSuchActor(message)
         return hosted.commits.next()
@@ -398,6 +452,13 @@ class ServiceSystem(ActorSystem):
             hosted.breakers.reconfigured()
         for remote in self._remotes.values():
             remote.reconfigured()
+
+    def _reach(
+        self, service: str, message: Message, *, timeout_s: float, key: str | None = None
+    ) -> Awaitable[Any]:
+        if self._sharded and (sharded := self._sharded.get(service)) is not None:
+            return sharded.ask(message, timeout_s=timeout_s, key=key)
+        return super().ask(service, message, timeout_s=timeout_s, key=key)
 
     def _unread(self, found: Sequence[Sequence[TraceSpan] | None]) -> list[str]:
         return [name for name, kept in zip(self._operators, found, strict=True) if kept is None]
@@ -526,7 +587,7 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService | Remo
     """Make what stands under that name, to look at it: it never runs. Raises ConfigError."""
     if isinstance(service, Remote):
         return _stub_of(name, service)
-    make: Any = service.factory if isinstance(service, Replicas) else service
+    make: Any = service.factory if isinstance(service, Instances) else service
     if not callable(make):
         error = (
             f"service {name!r} is a {type(make).__name__} that is made already: give what makes "
@@ -546,6 +607,9 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService | Remo
             f"service {name!r}: {kind} is neither a Service nor a StatelessService: give the class "
             f"of one, or a function that returns one"
         )
+        raise ConfigError(error)
+    if isinstance(service, Sharded) and not isinstance(made, Service):
+        error = f"service {name!r}: {kind} keeps nothing to be sharded: give Replicas(...) of it"
         raise ConfigError(error)
     if isinstance(service, Replicas) and (fault := _fault_of_key(service.balance, made)):
         error = f"service {name!r}: {fault}"

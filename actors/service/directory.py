@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from actors.config import StoreConfig
+    from actors.kernel.discovery.sharding import Sharding
     from actors.kernel.envelope import Envelope
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.router import Router
@@ -38,11 +39,15 @@ class Directory:
         self,
         services: Mapping[str, type[Service | StatelessService | RemoteStub]],
         config: StoreConfig,
+        sharded: Mapping[str, Sharding] | None = None,
     ) -> None:
-        """`services` are the classes by name."""
+        """`services` are the classes by name, and `sharded` those that are kept in shards."""
+        sharded = sharded or {}
+        # What a handler sends to a service goes to one of its shards, which are sent all there is.
         stored = {
-            name: [spec for spec in service.handlers.values() if spec.kind != "query"]
+            place: [spec for spec in service.handlers.values() if spec.kind != "query"]
             for name, service in services.items()
+            for place in (*(sharded[name].names() if name in sharded else ()), name)
         }
         self._decoders = {name: _decoders(specs) for name, specs in stored.items()}
         self.catalog = ServiceCatalog(
@@ -61,12 +66,15 @@ class Directory:
                         event_type=type_name(spec.message),
                         start=spec.start,
                         formerly=stored_names(spec.message)[1:],
+                        sharding=sharded.get(name.rpartition("-")[0]),
                     )
                     for name, specs in stored.items()
+                    if name not in sharded
                     for spec in specs
                     if spec.kind == "event"
                 ]
             ),
+            sharded=dict(sharded),
         )
         self._stateless = frozenset(
             name for name, service in services.items() if issubclass(service, StatelessService)
@@ -112,13 +120,13 @@ class Directory:
             taken.append(envelope)
             return True
 
-        self._router.pick(service).actor_inbox.withdraw(wanted)
+        self._router.at(service).actor_inbox.withdraw(wanted)
         return taken
 
     def takes(self, service: str) -> bool:
         """Whether there is a service of that name that could keep what it is sent."""
         kept = service not in self._stateless and service not in self._remote
-        return service in self._decoders and kept
+        return service in self._decoders and kept and service not in self.catalog.sharded
 
     def decode(self, service: str, message_type: str, blob: bytes) -> Any:
         """Return the stored message, or Unreadable where the service's code cannot read it.
@@ -191,7 +199,7 @@ class Directory:
         if self._router is None:
             message = f"{service} cannot be reached before the system is assembled"
             raise ServiceUnavailable(message, retry_after_s=1.0)
-        return self._router.pick(service).actor_inbox
+        return self._router.at(service).actor_inbox
 
 
 def _decoders(specs: Iterable[HandlerSpec]) -> dict[str, msgspec.json.Decoder[Any]]:

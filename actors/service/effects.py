@@ -398,14 +398,14 @@ class Effects:
         """Return one outcome each, by way of the seam where the outside world is broken."""
         faults = self._seam.effects
         if faults is not None:
-            await faults.strike(messages, after=False)
+            await faults.strike(messages, self._name, after=False)
         outcomes: Sequence[Any]
         if effect.together_max is None:
             outcomes = (await effect.function(messages[0]),)
         else:
             outcomes = effect.one_each(await effect.function(messages), len(messages))
         if faults is not None:
-            await faults.strike(messages, after=True)
+            await faults.strike(messages, self._name, after=True)
         return outcomes
 
     async def _admitted(

@@ -28,7 +28,7 @@ from actors.kernel.messages import Event, Message, type_name
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     # A subclass of Service or StatelessService; mypy takes no such class for hashable.
     ServiceClass = Any
@@ -68,9 +68,10 @@ class Sent(NamedTuple):
 class Sends:
     """What all services of a process send, as far as it can be seen; looked at once."""
 
-    def __init__(self, services: Mapping[str, ServiceClass]) -> None:
-        """Read the handlers' source."""
+    def __init__(self, services: Mapping[str, ServiceClass], sharded: Collection[str] = ()) -> None:
+        """Read the handlers' source. Who is `sharded` may send to another shard of its own."""
         self._services = services
+        self._sharded = sharded
         self._sent = {name: sent_by(service) for name, service in services.items()}
 
     def faults(self, *, sure: bool = True) -> Iterator[tuple[str, str]]:
@@ -80,7 +81,7 @@ class Sends:
         """
         for name, each in self._sent.items():
             for sent in each:
-                fault = _fault(sent, name, self._services)
+                fault = _fault(sent, name, self._services, self._sharded)
                 absent = sent.verb == "send" and sent.receiver not in self._services
                 if fault is not None and sure is (sent.sure or not absent):
                     yield name, f"{fault} ({sent.where})"
@@ -146,7 +147,9 @@ def _read(service: ServiceClass) -> Iterator[Sent]:
 # --- Whether somebody takes it -----------------------------------------------------------------
 
 
-def _fault(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> str | None:
+def _fault(
+    sent: Sent, sender: str, services: Mapping[str, ServiceClass], sharded: Collection[str]
+) -> str | None:
     """Return why nobody takes it; None where somebody does, or where that is not known."""
     message = sent.message
     if sent.verb == "publish":
@@ -161,7 +164,12 @@ def _fault(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> str
     if message is None or receiver is None:
         return None
     spec = services[receiver].handlers.get(message)
-    return _untaken(sent.verb, name, None if spec is None else spec.kind, sender, receiver)
+    kind = None if spec is None else spec.kind
+    if receiver in sharded and sent.verb == "send":
+        if kind == "effect":
+            return f"sends {name} to {receiver}, which is sharded and runs it where it asks for it"
+        sender = "" if sender == receiver else sender
+    return _untaken(sent.verb, name, kind, sender, receiver)
 
 
 def _untaken(verb: str, name: str, kind: str | None, sender: str, receiver: str) -> str | None:

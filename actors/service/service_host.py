@@ -29,6 +29,8 @@ from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect
 from actors.service.hosted_service import Running
 from actors.service.json_types import decoder_of
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
+from actors.service.sharded.merging import AskForPart, answer_part
+from actors.service.sharded.shard_guard import guarded
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
 
@@ -52,13 +54,13 @@ def lane_of(message: Message) -> int:
     return QUERIES if isinstance(message, Query) else COMMANDS
 
 
-def service_child(hosted: HostedService) -> ChildSpec:
-    """Return the service as a supervisor's child."""
+def service_child(hosted: HostedService, service: str) -> ChildSpec:
+    """Return it as a supervisor's child: it answers for `service`, alone or for its keys."""
     return ChildSpec(
         name=hosted.name,
         factory=partial(ServiceHost, hosted),
         kind="service",
-        service=hosted.name,
+        service=service,
         lanes=2,
         lane_of=lane_of,
         batch_messages_max=hosted.config.service.batch_messages_max,
@@ -84,6 +86,12 @@ class ServiceHost(Behavior):
         else:
             store = hosted.make_store()
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
+        if (sharding := hosted.directory.catalog.sharding_of(hosted.name)) is not None:
+            for spec in specs:
+                if spec.kind in {"command", "event"}:
+                    handler = self._handlers[spec.message]
+                    self._handlers[spec.message] = guarded(handler, sharding, hosted.name)
+            self._handlers[AskForPart] = _builtin(partial(answer_part, self._handlers))
         self._own = type(service).handlers
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[RemoveApplied] = _builtin(lambda _tx, _message: None)
@@ -160,12 +168,12 @@ class ServiceHost(Behavior):
         faults = hosted.seam.batches
         if faults is not None:
             if lane == COMMANDS:
-                await faults.before_commit(batch)
+                await faults.before_commit(batch, hosted.name)
             handlers = faults.around(batch, handlers, own=self._own, who=hosted.name)
         if lane == COMMANDS:
             result = await self._store.write(batch, handlers)
             if faults is not None:
-                await faults.after_commit(batch)
+                await faults.after_commit(batch, hosted.name)
             self._let_out(batch, result)
             if hosted.tracing.recent is not None:
                 hosted.tracing.recent.note(hosted.name, "command", batch, result.outcomes, begun_s)

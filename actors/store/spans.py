@@ -67,29 +67,31 @@ class Spans(Participant):
 
     def step(self, envelope: Envelope) -> str | None:
         """Begin the step of a traced message; return what is to travel with what it sends."""
-        trace, now_s = envelope.trace, self._clock.monotonic()
+        trace, self._begun_s = envelope.trace, self._clock.monotonic()
         assert trace is not None, "is_traced was asked"
-        place = read_place(trace)
+        request, trace_id, parent_id, hops = read_place(trace)
         kind, number = _origin_of(envelope)
+        span_id = span_id_of(parent_id, self._name, kind, number)
         accepted_s = envelope.accepted_s
-        self.at_work = span = TraceSpan(
-            trace_id=place.trace_id,
-            span_id=span_id_of(place.span_id, self._name, kind, number),
-            parent_id=place.span_id,
+        self.at_work = TraceSpan(
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_id=parent_id,
             kind=kind,
             name=type_name(type_of(envelope.message)),
             service=self._name,
             start_us=self._clock.now_us(),
-            wait_us=round((now_s - accepted_s) * 1e6) if accepted_s else None,
+            wait_us=int((self._begun_s - accepted_s) * 1e6) if accepted_s else None,
             attempts=envelope.attempt + 1,
         )
-        self._begun_s = now_s
-        self._log_as(trace)
+        if self._logged is not None:
+            request_id.reset(self._logged)
+        self._logged = request_id.set(trace)
         if trace.__class__ is OpenedContext and trace.opened.kept_by is None:
             self._opened.append(trace.opened)
-        if place.hops >= self._book.hops_max:  # a timer that sets itself again would never end
-            return place.request_id
-        return f"{place.request_id} {place.trace_id}-{span.span_id}-{place.hops + 1:02x}"
+        if hops >= self._book.hops_max:  # a timer that sets itself again would never end
+            return request
+        return f"{request} {trace_id}-{span_id}-{hops + 1:02x}"
 
     def done(self, outcome: Any) -> None:
         """Hear how the step at work has ended, which is committed with all that it did."""
@@ -98,7 +100,7 @@ class Spans(Participant):
         self._leave()
         if isinstance(outcome, Busy):  # its message stays where it is kept, and comes again
             return
-        span.duration_us = round((self._clock.monotonic() - self._begun_s) * 1e6)
+        span.duration_us = int((self._clock.monotonic() - self._begun_s) * 1e6)
         span.outcome = OUTCOMES.get(outcome.__class__, "handled")
         self._steps.append(span)
 
@@ -174,11 +176,6 @@ class Spans(Participant):
         for step in self._steps:
             step.commit_us = commit_us
         export.put([*(each for each in self._opened if each.kind != REQUEST), *self._steps])
-
-    def _log_as(self, trace: str) -> None:
-        if self._logged is not None:
-            request_id.reset(self._logged)
-        self._logged = request_id.set(trace)
 
     def _leave(self) -> None:
         self.at_work = None

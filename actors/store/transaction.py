@@ -194,5 +194,8 @@ class Transaction(ReadTransaction):
         self._buffer.reply(request, value)
 
     def new_id(self) -> str:
-        """Return a fresh UUIDv7 string of 36 characters."""
-        return self.rng.new_id(self.now_us)
+        """Return a fresh UUIDv7 string of 36 characters; in a shard, a key of its own."""
+        while True:
+            new = self.rng.new_id(self.now_us)
+            if self._buffer.keeps(new):  # of a shard: one in as many as there are
+                return new

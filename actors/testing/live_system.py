@@ -6,6 +6,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from actors.testing.http_client import HttpClient
+from actors.testing.live_fault import LiveFault
 from actors.testing.live_process import LiveProcess, NotLive
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ class LiveSystem(LiveProcess):
         __tracebackhide__ = True
         self._order(service, "resume")
         self._until(service, lambda actor: actor["state"] != "suspended")
+
+    def fault(self, kind: str, **said: Any) -> LiveFault:
+        """Return what puts a fault into the system for a block: `with`, or `async with`.
+
+        `said` are the fields of docs/FAULTS.md: `shop.fault("latency", service="till", latency_ms=
+        200, percent=20)`. It raises NotLive where the system refuses it.
+        """
+        return LiveFault(self.admin, {"kind": kind, **said})
 
     def audit(self) -> list[str]:
         """Return what the systems' audits find wrong with the files; empty where all holds.

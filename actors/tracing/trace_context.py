@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HEADER = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _SAMPLED = 1
+_HOPS = {f"{number:02x}": number for number in range(256)}
 
 
 class Traceparent(NamedTuple):
@@ -55,12 +56,17 @@ def is_traced(trace: str | None) -> TypeGuard[str]:
 
 def read_place(trace: str) -> Place:
     """Return what a traced message carries."""
-    return Place(trace[:-53], trace[-52:-20], trace[-19:-3], int(trace[-2:], 16))
+    # Once a step: as a call of Place, and with int(), it took twice as long.
+    parts = (trace[:-53], trace[-52:-20], trace[-19:-3], _HOPS[trace[-2:]])
+    return tuple.__new__(Place, parts)
 
 
-def span_id_of(parent: str, *parts: object) -> str:
-    """Return the id of a step that the span `parent` led to: the same however often it is run."""
-    return blake2b(f"{parent}{parts}".encode(), digest_size=8).hexdigest()
+def span_id_of(parent: str, service: str, kind: str, number: object) -> str:
+    """Return the id of a step that the span `parent` led to: the same however often it is run.
+
+    `number` tells it from others of that kind that the same led to there.
+    """
+    return blake2b(f"{parent} {service} {kind} {number}".encode(), digest_size=8).hexdigest()
 
 
 def read_traceparent(header: str) -> Traceparent | None:

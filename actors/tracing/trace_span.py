@@ -10,7 +10,7 @@ from actors.errors import DeadLettered, DeadlineExceeded, MessageExpired
 from actors.kernel.messages import Later, Refusal
 
 
-class TraceSpan(msgspec.Struct, kw_only=True, eq=False, array_like=True):
+class TraceSpan(msgspec.Struct, kw_only=True, eq=False, array_like=True, gc=False):
     """Times in microseconds, `start_us` since the epoch by the wall clock.
 
     kind         request | command | message | timer | letter | outcome | effect | query | remote

@@ -63,7 +63,8 @@ class Tracing:
         self._memory: deque[TraceSpan] = deque(maxlen=config.memory_spans_max)
         self.books: dict[str, SpanBook] = {}
         self.recent = RecentSteps(config, clock) if config.sample_share > 0 else None
-        self._erred: deque[tuple[TraceSpan, list[RecentStep]]] = deque(maxlen=config.errors_max)
+        self._erred: deque[tuple[TraceSpan, list[tuple[Any, ...]]]]
+        self._erred = deque(maxlen=config.errors_max)
 
     @property
     def share(self) -> float:
@@ -197,13 +198,13 @@ class Tracing:
         if self.export is not None:
             self.export.put([span])
 
-    def _remembered(self, request: TraceSpan, steps: Sequence[RecentStep]) -> list[TraceSpan]:
+    def _remembered(self, request: TraceSpan, steps: Sequence[tuple[Any, ...]]) -> list[TraceSpan]:
         """Return the steps as spans below their request: what led to them was not written down."""
         before_us = self.clock.now_us() - round(self.clock.monotonic() * 1e6)
         return [
             TraceSpan(
                 trace_id=request.trace_id,
-                span_id=span_id_of(request.span_id, number),
+                span_id=span_id_of(request.span_id, each.service, each.kind, number),
                 parent_id=request.span_id,
                 kind=each.kind,
                 name=each.message.__name__,
@@ -216,7 +217,7 @@ class Tracing:
                 outcome=outcome_of(each.outcome),
                 attempts=each.attempts,
             )
-            for number, each in enumerate(steps)
+            for number, each in enumerate(map(RecentStep._make, steps))
         ]
 
     def _query(self, service: str, envelope: Envelope, outcome: Any, begun_s: float) -> TraceSpan:

@@ -16,6 +16,8 @@ from http_edge.problems import Kind, ProblemError
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.faults.lab.active_fault import FaultStats
 
 
@@ -47,11 +49,21 @@ def _order(body: bytes) -> FaultOrder:
         explain(body, error, FaultOrder)
 
 
+async def _renew(call: AdminCall) -> tuple[int, object]:
+    """200: its lease begins anew."""
+    return _with_fault(call, call.system.faults.renew)
+
+
 async def _mend(call: AdminCall) -> tuple[int, object]:
     """200: it is gone, and has left nothing."""
+    return _with_fault(call, call.system.faults.mend)
+
+
+def _with_fault(call: AdminCall, do: Callable[[str], FaultStats]) -> tuple[int, object]:
+    """Do it to the fault named in the path."""
     refuse_query(call.query)
     try:
-        return 200, call.system.faults.mend(call.params["id"])
+        return 200, do(call.params["id"])
     except NoSuchFault as error:
         raise ProblemError(Kind.NO_SUCH_FAULT, str(error), field="id") from error
 
@@ -84,6 +96,7 @@ ADMIN_FAULTS: tuple[Address, ...] = (
     Address("POST", _FAULTS, admin(_begin, "break something on purpose", reads_body=True)),
     Address("DELETE", _FAULTS, admin(_mend_all, "mend it all")),
     Address("DELETE", f"{_FAULTS}/{{id}}", admin(_mend, "mend it")),
+    Address("POST", f"{_FAULTS}/{{id}}/renew", admin(_renew, "renew its lease")),
     Address("POST", f"{_FAULTS}/stop", admin(_stop, "end all faults, and let none begin")),
     Address("POST", f"{_FAULTS}/release", admin(_release, "let faults begin again")),
 )

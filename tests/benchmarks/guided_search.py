@@ -27,7 +27,7 @@ from actors.service.directory import Directory
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.chooser import SeededChooser
-from actors.simulation.script.profile import assemble, choose_gap, choose_slot
+from actors.simulation.script.profile import assemble, choose_gap, choose_slot, menu_of
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
@@ -65,9 +65,8 @@ def changed(script: Script, rehearsal: Rehearsal, rng: random.Random) -> Script:
         return msgspec.structs.replace(script, seed=rng.randrange(1 << 32))
     choose: Any = SeededChooser(rng)  # type: ignore[arg-type]
     if what == 1 or not steps:
-        slots = [
-            choose_slot(choose, rehearsal.playwright.profile, rehearsal.targets) for _ in range(3)
-        ]
+        menu = menu_of(rehearsal.playwright.profile, rehearsal.targets)
+        slots = [choose_slot(choose, menu, rehearsal.targets) for _ in range(3)]
         moments = [*script.schedule.moments(), *assemble(slots).moments()]
         return msgspec.structs.replace(script, schedule=Schedule.at(moments))
     at = rng.randrange(len(steps))

@@ -182,6 +182,15 @@ class FakeSystem:
         self.replies: dict[type[Message], Any] = {}
         self.unhandled: set[tuple[str, type[Message]]] = set()
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
+        # Of a sharded service: its shards, and which one each message goes to.
+        self.places: dict[str, list[str]] = {}
+        self.place: Callable[[Message], str | None] = lambda _: None
+
+    def shards(self, service: str, /) -> list[str]:
+        return self.places.get(service, [])
+
+    def shard_of(self, _service: str, message: Message, _key: str | None, /) -> str | None:
+        return self.place(message)
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         if service not in self.items:

@@ -29,6 +29,7 @@ async def test_faults_are_put_in_listed_and_taken_out() -> None:
         gone = await served.admin("DELETE", f"{FAULTS}/f1")
         assert (gone.status, gone.json) == (200, begun.json)
         is_problem(await served.admin("DELETE", f"{FAULTS}/f1"), 404, "id")
+        is_problem(await served.admin("POST", f"{FAULTS}/f1/renew"), 404, "id")
         # As a simulation has it.
         learnt = {"name": "slow_store", "target": "room", "amount_ms": 100}
         again = await served.admin("POST", FAULTS, json=learnt)

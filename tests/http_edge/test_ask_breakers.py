@@ -160,3 +160,21 @@ async def test_a_client_is_told_at_once_and_when_to_come_again() -> None:
         forced = await served.admin("POST", path, json={"state": "closed"})
         assert forced.json["forced"] == "closed"
         assert (await served.send("GET", ROOM)).status == 404
+
+
+async def test_a_shard_that_answers_nothing_is_left_alone_and_no_other() -> None:
+    """Each has a breaker of its own, and what is asked of all of them another."""
+    system = Answering()
+    system.places = {"room": ["room-1", "room-2"]}
+    system.place = lambda message: getattr(message, "room_id", None)
+    breakers = AskBreakers(system, CONFIG)
+    system.answer = DeadlineExceeded("late")
+    for _ in range(CONFIG.breaker.calls_min):
+        assert await ask(breakers, GetRoom(room_id="room-1")) == "DeadlineExceeded"
+    assert await ask(breakers, GetRoom(room_id="room-1")) == "NotAnswering"
+    system.answer = None
+    assert await ask(breakers, GetRoom(room_id="room-2")) == "answered"
+    assert await ask(breakers, ListRooms(limit=1)) == "answered"
+    assert {each.breaker.name for each in breakers} == {
+        "room.queries", "room-1.queries", "room-2.queries"
+    }  # fmt: skip

@@ -334,7 +334,7 @@ async def test_nothing_durable_can_be_sent_to_it(tmp_path: Path, clock: Stepping
 
 async def test_service_with_a_store_has_no_replicas(tmp_path: Path, clock: SteppingClock) -> None:
     """Its file has one writer; the system is not even made."""
-    replicas: Any = Replicas(Desk, 2)  # type: ignore[arg-type]
+    replicas: Any = Replicas(Desk, 2)
     with pytest.raises(ConfigError, match="service 'a': Desk has a store"):
         async with office(tmp_path, {"a": replicas}, clock=clock):
             pass

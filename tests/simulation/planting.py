@@ -25,6 +25,7 @@ from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from tests.simulation.bakery.bakery import BAKERY
 from tests.simulation.board import BOARD
+from tests.simulation.cafe import CAFE
 from tests.simulation.couriers import COURIERS
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TALLY
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.staging import Played
     from tests.simulation.plants import Plant
 
-OURS: Final = {each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS, BOARD)}
+OURS: Final = {each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS, BOARD, CAFE)}
 PLANTED: Final = {each.name: each for each in (*SYSTEMS, *OURS.values()) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20

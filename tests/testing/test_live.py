@@ -62,6 +62,14 @@ def test_it_is_killed_stopped_and_started_again(live: Live, tea_room: Any) -> No
     with pytest.raises(OSError, match="refused"):
         room.client.get("/healthz")
     assert room.restart().url != url
+    with room.fault("abort", route="POST /orders", status=503, first=5, by="test") as fault:
+        assert room.client.post("/orders", json=order, key="o").status == 503
+        assert fault.hits == 1
+    with (
+        pytest.raises(NotLive, match="no service is called 'cellar'"),
+        room.fault("error", service="cellar"),
+    ):
+        pass
     assert room.client.post("/orders", json=order, key="o").json()["count"] == 2
     assert room.audit() == []
     assert not room.running

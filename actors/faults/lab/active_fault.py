@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import threading
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from actors.faults.lab.fault_order import FaultOrder
+
+# How long a handler's thread can be held up without being asked whether it is to go on.
+_STEP_S: Final = 0.005
 
 
 class FaultStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +44,8 @@ class ActiveFault:
     """What happens to the n-th that comes by follows from the seed and n alone."""
 
     __slots__ = (
-        "_begun_us", "_hits", "_latency_s_max", "_over", "_spent", "_until_us", "_waits", "hits",
-        "id", "is_over", "order", "part", "seed", "seen", "waiting",
+        "_begun_us", "_hits", "_latency_s_max", "_mended", "_over", "_spent", "_until_us",
+        "_waits", "hits", "id", "is_over", "order", "part", "seed", "seen", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +71,7 @@ class ActiveFault:
         self._hits, self._waits = Rng(f"hits:{seed}"), Rng(f"waits:{seed}")
         self._spent = spent
         self._over = asyncio.Event()
+        self._mended = threading.Event()
         self.is_over = False
         self.seen = self.hits = 0
         # How many wait for it now.
@@ -115,6 +121,15 @@ class ActiveFault:
         finally:
             self.lets_go()
 
+    def holds_up(self, at_most_s: float | None) -> None:
+        """Hold up this thread for so many seconds, or until the fault is mended.
+
+        In short steps: a handler beyond its budget is interrupted between two of them.
+        """
+        left_s = inf if at_most_s is None else at_most_s
+        while left_s > 0 and not self._mended.wait(min(left_s, _STEP_S)):
+            left_s -= _STEP_S
+
     def lets_go(self) -> None:
         """Hear that one waits no more."""
         self.waiting -= 1
@@ -122,9 +137,14 @@ class ActiveFault:
             self._spent(self)
 
     def end(self) -> None:
-        """Strike nothing more, and let go whom it keeps waiting."""
+        """Strike nothing more, and let go whom it keeps waiting.
+
+        Spent, it lets those threads be that it holds up: it has struck them for so long.
+        """
         self.is_over = True
         self._over.set()
+        if not self.is_spent:
+            self._mended.set()
 
     def stats(self) -> FaultStats:
         """Return a snapshot."""

@@ -238,6 +238,7 @@ class Arrivals:
 def _is_from(fault: ActiveFault, sender: str, receiver: str) -> bool:
     """Whether the fault is meant for what this one sends; cut both ways, also for the way back."""
     order = fault.order
+    names = {sender, sender.rpartition("-")[0]}  # a shard's, and of whose shards it is one
     if order.both_ways and order.sender == receiver:
-        return sender == order.service
-    return order.sender is None or order.sender == sender
+        return order.service in names
+    return order.sender is None or order.sender in names

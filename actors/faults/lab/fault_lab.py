@@ -15,7 +15,7 @@ from actors.kernel.lifecycle import Started
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from actors.config import FaultsConfig
     from actors.faults.lab.active_fault import FaultStats
@@ -44,7 +44,8 @@ class FaultLab:
         self._seams: dict[str, ServiceSeam] = {}
         self._parts: dict[str, frozenset[Of]] = {}
         self._active: dict[str, ActiveFault] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        # By fault, and what each is for.
+        self._timers: dict[str, dict[str, asyncio.TimerHandle]] = {}
         self._count = 0
         self._rng = context.rng.aside("faults")
         # What is done to requests before a service hears of them; the edge looks here.
@@ -87,7 +88,8 @@ class FaultLab:
             for_s=order.for_s, until_us=stats.until_us,
         )  # fmt: skip
         if order.for_s is not None:
-            self._call_later(fault, order.for_s, partial(self._end, fault, "its time is up"))
+            self._call_later(fault, order.for_s, partial(self._end, fault, "its time is up"), "end")
+        self._lease(fault)
         self._install(fault)
         if order.kind == "suspend":
             self._signal_all(fault, "suspend")
@@ -99,13 +101,15 @@ class FaultLab:
         """Return how each active fault stands, in the order in which they began."""
         return [each.stats() for each in self._active.values()]
 
+    def renew(self, fault_id: str) -> FaultStats:
+        """Let its lease begin anew, if it has one; returns how it stands. Raises NoSuchFault."""
+        fault = self._find(fault_id)
+        self._lease(fault)
+        return fault.stats()
+
     def mend(self, fault_id: str) -> FaultStats:
         """End it; returns how it stood. Raises NoSuchFault."""
-        fault = self._active.get(fault_id)
-        if fault is None:
-            there = ", ".join(self._active) or "none"
-            message = f"no fault {fault_id!r} is active; there are: {there}; see GET /admin/faults"
-            raise NoSuchFault(message)
+        fault = self._find(fault_id)
         self._end(fault, "mended")
         return fault.stats()
 
@@ -130,8 +134,17 @@ class FaultLab:
         self.is_stopped = False
 
     def close(self) -> None:
-        """The system stops: nobody is kept waiting, and no timer is left."""
+        """The system stops: nobody is kept waiting, no timer is left, and no fault begins."""
+        self.is_stopped = True
         self.mend_all("the system stops")
+
+    def _find(self, fault_id: str) -> ActiveFault:
+        fault = self._active.get(fault_id)
+        if fault is None:
+            there = ", ".join(self._active) or "none"
+            message = f"no fault {fault_id!r} is active; there are: {there}; see GET /admin/faults"
+            raise NoSuchFault(message)
+        return fault
 
     # --- What is refused ---------------------------------------------------------------------
 
@@ -248,23 +261,30 @@ class FaultLab:
         if period_s is None:
             self._end(fault, "done")
         else:
-            self._call_later(fault, period_s, partial(self._kill_now, fault), name="period")
+            self._call_later(fault, period_s, partial(self._kill_now, fault), "period")
 
-    def _kill(self, fault: ActiveFault) -> None:
-        for inbox in self._inboxes(fault):
+    def _kill(self, fault: ActiveFault, who: str | None = None) -> None:
+        for inbox in self._inboxes(fault, who or fault.order.replica):
             inbox.signal("kill", f"killed by fault {fault.id}")
 
     def _signal_all(self, fault: ActiveFault, signal: str) -> None:
         fault.hits += 1
-        for inbox in self._inboxes(fault):
+        for inbox in self._inboxes(fault, fault.order.replica):
             inbox.signal(signal)
 
-    def _inboxes(self, fault: ActiveFault) -> Iterable[Any]:
+    def _inboxes(self, fault: ActiveFault, who: str | None) -> Iterable[Any]:
         order = fault.order
         assert order.service is not None, "what has no route has a service"
         for actor in self._registry.replicas(order.service):
-            if order.replica in {None, actor.name}:
+            if who in {None, actor.name}:
                 yield actor.actor_inbox
+
+    def _lease(self, fault: ActiveFault) -> None:
+        lease_s = fault.order.lease_s
+        if lease_s is not None:
+            self._call_later(
+                fault, lease_s, partial(self._end, fault, "its client is gone"), "lease"
+            )
 
     # --- Their end ---------------------------------------------------------------------------
 
@@ -280,17 +300,20 @@ class FaultLab:
     def _end(self, fault: ActiveFault, why: str) -> None:
         if self._active.pop(fault.id, None) is None:
             return
-        for name in (fault.id, f"{fault.id} period"):
-            if (timer := self._timers.pop(name, None)) is not None:
-                timer.cancel()
+        for timer in self._timers.pop(fault.id, {}).values():
+            timer.cancel()
         fault.end()
         self._install(fault)
         if fault.order.kind == "suspend":
-            for inbox in self._inboxes(fault):
+            for inbox in self._inboxes(fault, fault.order.replica):
                 inbox.signal("resume")
         log.info("fault ended", fault=fault.id, why=why, hits=fault.hits, seen=fault.seen)
 
-    def _call_later(self, fault: ActiveFault, delay_s: float, then: Any, name: str = "") -> None:
-        context = self._context
-        timer = context.loop.call_later(delay_s, then, context=context.ambient)
-        self._timers[f"{fault.id} {name}".strip()] = timer
+    def _call_later(
+        self, fault: ActiveFault, delay_s: float, then: Callable[[], None], what: str
+    ) -> None:
+        """Do it then, unless the fault has ended, or the same is put off again."""
+        context, timers = self._context, self._timers.setdefault(fault.id, {})
+        if what in timers:
+            timers[what].cancel()
+        timers[what] = context.loop.call_later(delay_s, then, context=context.ambient)

@@ -62,14 +62,14 @@ _WAIT: Final = ("jitter_ms", "distribution")
 KINDS: Final[Mapping[OrderedKind, KindRules]] = MappingProxyType(
     {
         "latency": KindRules(
-            of=("arrivals", "requests", "queries", "messages", "commits", "effects"),
+            of=("arrivals", "requests", "queries", "messages", "handlers", "commits", "effects"),
             of_routes=True,
             needs=("latency_ms",),
             may=(*_WAIT, "when"),
         ),
         "abort": KindRules(of_routes=True, needs=("status",), may=("headers", "body")),
         "error": KindRules(of=("handlers", "effects"), may=("when",)),
-        "hang": KindRules(of=("effects",), may=("when",)),
+        "hang": KindRules(of=("handlers", "effects"), may=("when",)),
         "drop": KindRules(of=("messages", "requests", "queries")),
         "duplicate": KindRules(of=("messages",)),
         "reorder": KindRules(of=("messages",), needs=("latency_ms",), may=_WAIT),
@@ -105,8 +105,9 @@ class FaultOrder(
     the same.
 
     A wait has `latency_ms` on average, and `jitter_ms` as its standard deviation; of a uniform one
-    that is half its width. `for_s` is how long it lasts; without, until it is mended. `by` is who
-    wants it, for the log. Raises FaultRefused.
+    that is half its width. `for_s` is how long it lasts; without, until it is mended; and under a
+    lease no longer than somebody renews that each `lease_s`. `by` is who wants it, for the log.
+    Raises FaultRefused.
     """
 
     kind: OrderedKind
@@ -132,6 +133,7 @@ class FaultOrder(
     after: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     for_s: Seconds | None = None
+    lease_s: Seconds | None = None
     by: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
     def __post_init__(self) -> None:

@@ -77,6 +77,18 @@ def _fail(fault: Fault) -> FaultOrder:
     )
 
 
+def _slow_handler(fault: Fault) -> FaultOrder:
+    service, message_type = _handler(fault, fault.target)
+    return FaultOrder(
+        kind="latency",
+        service=service,
+        of="handlers",
+        message_type=message_type,
+        latency_ms=fault.amount_ms,
+        first=1,
+    )
+
+
 def _world(fault: Fault) -> FaultOrder:
     """The outside world: it refuses, is slow, or says nothing of what it has done."""
     service, message_type = _handler(fault, fault.target)
@@ -120,6 +132,7 @@ _LIVE: Final[Mapping[FaultName, Callable[[Fault], FaultOrder]]] = MappingProxyTy
         "slow_store": _slow_store,
         "fail_before": _fail,
         "fail_after": _fail,
+        "slow_handler": _slow_handler,
         "late_effect": _world,
         "down_world": _world,
         "slow_world": _world,

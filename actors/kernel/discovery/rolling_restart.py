@@ -27,7 +27,8 @@ async def restart_in_turn(
     """Restart each that `stays`, the next once it is up again; returns their names, in order.
 
     Who has been started anew meanwhile, with a sibling or by a crash, is not once more. Raises
-    NotRestarted where one is not up within `up_s_max` seconds: the others are left alone.
+    NotRestarted where one is not up within `up_s_max` seconds, or is parked: the others are left
+    alone.
     """
     numbers = [(each, each.machine.number) for each in actors]
     for actor, number in numbers:
@@ -37,10 +38,11 @@ async def restart_in_turn(
         version = standings.version
         while (actor.machine.number == number or actor.state not in UP) and stays(actor):
             left_s = until_s - clock.monotonic()
-            if left_s <= 0:
+            is_given_up = actor.machine.number != number and actor.state == "parked"
+            if left_s <= 0 or is_given_up:
                 names = ", ".join(each.name for each in actors[actors.index(actor) + 1 :])
                 message = (
-                    f"{actor.name} is {actor.state} {up_s_max:g} s after its restart "
+                    f"{actor.name} is {actor.state} {up_s_max - left_s:.1f} s after its restart "
                     f"({actor.last_error}); not restarted: {names or 'no others'}"
                 )
                 raise NotRestarted(message)

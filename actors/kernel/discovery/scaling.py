@@ -80,6 +80,11 @@ class Scaling:
         self._registry.replicas(service)
         if service not in self._specs:
             message = f"{service} has a store, which has one writer and so one replica"
+            if self._registry.is_sharded(service):
+                message = (
+                    f"{service} is kept in shards, whose number its files depend on: it has as "
+                    f"many as its Sharded(...) says"
+                )
             raise NotScalable(message)
         replicas_max = self._specs[service][1]
         if not 1 <= replicas <= replicas_max:

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from actors.config import ServiceConfig
-    from actors.service.service import StatelessService
 
 
-class Replicas(msgspec.Struct, frozen=True):
+class Instances(msgspec.Struct, frozen=True):
+    """Several actors of one service, each of which the factory makes."""
+
+    factory: Callable[[], Any]
+
+    def names(self, service: str) -> list[str]:
+        """Return the actors' own names, those of a service called `service`."""
+        raise NotImplementedError
+
+
+class Replicas(Instances, frozen=True):
     """Instead of a factory: `count` replicas `name-1`, `name-2`, ... of one service.
 
     What is asked of `name` goes to one of those that run, as `balance` has it: "least_loaded",
@@ -24,7 +33,6 @@ class Replicas(msgspec.Struct, frozen=True):
     the same one. A service with a store has one replica: its file has one writer.
     """
 
-    factory: Callable[[], StatelessService]
     count: int
     balance: str = LEAST_LOADED
 
@@ -44,7 +52,7 @@ def actor_names(services: Mapping[str, Any]) -> list[str]:
     """Return the names of the actors that these services make, in their order."""
     names: list[str] = []
     for name, service in services.items():
-        names += service.names(name) if isinstance(service, Replicas) else [name]
+        names += service.names(name) if isinstance(service, Instances) else [name]
     return names
 
 
@@ -56,6 +64,12 @@ def as_configured(name: str, service: Any, config: ServiceConfig) -> Any:
     replicas, balance = config.replicas.get(name), config.balance.get(name)
     if replicas is None and balance is None:
         return service
+    if isinstance(service, Instances) and not isinstance(service, Replicas):
+        message = (
+            f"configuration: service.{'balance' if replicas is None else 'replicas'}.{name}: it is "
+            f"kept in shards, whose number its files depend on: leave it out"
+        )
+        raise ConfigError(message)
     there = service if isinstance(service, Replicas) else Replicas(service, 1)
     try:
         return Replicas(there.factory, replicas or there.count, balance or there.balance)

@@ -12,7 +12,7 @@ import msgspec
 
 import actors
 from actors.service.service import Service, outcome
-from actors.service.stateless.replicas import Replicas
+from actors.service.stateless.replicas import Instances
 from actors.system import each_service
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Parts:
         self.classes: dict[str, AnyClass] = {}
         self._owner: dict[str, int] = {}
         for system, name, factory in each_service(systems, wiring):
-            make: Any = factory.factory if isinstance(factory, Replicas) else factory
+            make: Any = factory.factory if isinstance(factory, Instances) else factory
             self.classes[name] = type(make())
             self._owner[name] = self.systems.index(system)
         stored = [name for name, each in self.classes.items() if issubclass(each, Service)]
@@ -143,7 +143,7 @@ def subclass(before: AnyClass, source: str, **more: Any) -> type[Any]:
 
 def _made_by(factory: Any, make: Callable[[AnyClass], type[Any]]) -> Any:
     """Return a factory of what `make` makes of the class; made at once, as when it is imported."""
-    before = factory.factory if isinstance(factory, Replicas) else factory
+    before = factory.factory if isinstance(factory, Instances) else factory
     changed = make(type(before()))
 
     def made() -> Any:
@@ -156,6 +156,6 @@ def _made_by(factory: Any, make: Callable[[AnyClass], type[Any]]) -> Any:
 
 def replace_factory(factory: Any, made: Callable[[], Any]) -> Any:
     """Return it, or as many replicas of it as there were."""
-    if not isinstance(factory, Replicas):
+    if not isinstance(factory, Instances):
         return made
     return msgspec.structs.replace(factory, factory=made)

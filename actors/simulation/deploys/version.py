@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -9,10 +10,13 @@ import msgspec
 from actors.kernel.messages import stored_names, type_name, type_of
 from actors.service.group import Group  # noqa: TC001 - a field's type
 from actors.service.service import Service
-from actors.service.stateless.replicas import Replicas, actor_names
+from actors.service.sharded.sharded import Sharded
+from actors.service.stateless.replicas import Instances, actor_names
 from actors.simulation.deploys.parts import Parts
 from actors.simulation.errors import NotRead
+from actors.simulation.oracles.shards.shard_oracle import Declared, shard_of
 from actors.simulation.oracles.subscriptions import Subscriber
+from actors.store.files.schema_check import columns_of
 from actors.system import System, services_of
 from http_edge.listener import GATEWAY
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
+    from actors.simulation.oracles.handled import Content
     from actors.system import Wiring
 
 
@@ -29,7 +34,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     `messages` are the types that each service handles, by (service, stored name), and `groups` are
     those in which actors stand; `specs` are these, by their names. `parts` are what its next
-    version may have a mistake in, `routes` the path and method of all that its gateway answers.
+    version may have a mistake in, `routes` the path and method of all that its gateway answers;
+    `shards` the services that are kept so.
     """
 
     systems: tuple[System, ...]
@@ -39,20 +45,21 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[tuple[str, str], Any]
     parts: Parts
     routes: frozenset[tuple[str, str]]
+    shards: tuple[Declared, ...] = ()
 
     @classmethod
     def of(cls, systems: Sequence[System], wiring: Wiring) -> Self:
         """Read it from what the systems make by that wiring."""
         factories = services_of(systems, wiring)
         messages: dict[tuple[str, str], Any] = {}
-        subscribers = []
+        subscribers: list[Subscriber] = []
         for name, made in _services(factories):
             for spec in type(made).handlers.values():
                 names = stored_names(spec.message)
                 messages |= {(name, each): spec.message for each in names}
                 if spec.kind == "event" and isinstance(made, Service):
                     whole = spec.start == "beginning"
-                    subscribers.append(Subscriber(name, names, hears_all_kept=whole))
+                    subscribers += _subscribers(name, factories[name], names, whole=whole)
         return cls(
             systems=tuple(systems),
             subscribers=tuple(subscribers),
@@ -61,6 +68,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             messages=messages,
             parts=Parts(systems, wiring),
             routes=frozenset(_routes_of(systems, wiring)),
+            shards=tuple(_shards_of(factories)),
         )
 
     def read(self, service: str, message: Message) -> Message:
@@ -99,7 +107,32 @@ class Interpreted:
 
 def _services(factories: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, factory in factories.items():
-        yield name, factory.factory() if isinstance(factory, Replicas) else factory()
+        yield name, factory.factory() if isinstance(factory, Instances) else factory()
+
+
+def _subscribers(
+    name: str, factory: Any, names: tuple[str, ...], *, whole: bool
+) -> Iterator[Subscriber]:
+    if not isinstance(factory, Sharded):
+        yield Subscriber(name, names, hears_all_kept=whole)
+        return
+    for place in factory.names(name):
+        hears = partial(_is_for, place, factory.key, factory.shards)
+        # What comes back, such as Refused[...], comes to who has sent.
+        yield Subscriber(place, names, whole, hears if "[" not in names[0] else lambda _: True)
+
+
+def _is_for(place: str, key: str, count: int, what: Content) -> bool:
+    text = str(msgspec.json.decode(what.json).get(key))
+    return shard_of(place.rpartition("-")[0], count, text) == place
+
+
+def _shards_of(factories: Mapping[str, Any]) -> Iterator[Declared]:
+    for name, factory in factories.items():
+        if isinstance(factory, Sharded):
+            tables = columns_of(factory.factory().schema)
+            columns = {each: factory.columns.get(each, factory.key) for each in tables}
+            yield Declared(name, factory.key, factory.shards, columns)
 
 
 def _routes_of(systems: Sequence[System], wiring: Wiring) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actors.errors import DeadLettered, MessageExpired
 from actors.kernel.messages import Expired, Refusal, Refused
 from actors.simulation.oracles.handled import Content
+from actors.simulation.oracles.shards.shard_oracle import ShardOracle
 from actors.simulation.oracles.subscriptions import Subscriptions
 from actors.store.messaging.origin import ChannelOrigin
 from actors.store.messaging.unreadable import Unreadable
@@ -39,6 +40,7 @@ class ChannelOracle:
         """
         self._times = times
         self.subscriptions = Subscriptions(past, kept_max=kept_max)
+        self.shards = ShardOracle()
         self.untaken_max = untaken_max
         self.window_max = window_max
         self._sent = dict(past.sent)
@@ -117,14 +119,14 @@ class ChannelOracle:
 
     def _receivers(self, said: Said) -> Sequence[str]:
         if said.how == "send":
-            return (said.receiver,)
-        return self.subscriptions.receivers(said.what.type) if said.how == "publish" else ()
+            return (self.shards.place(said.receiver, said.what),)
+        return self.subscriptions.receivers(said.what) if said.how == "publish" else ()
 
     def _told_back(self, store: str, each: Handled, origin: Any) -> None:
         """Whoever has sent what was too late hears of it, where it listens."""
         if isinstance(each.outcome, MessageExpired):
             told = Content.of(Expired(command=each.envelope.message))
-            if origin.sender in self.subscriptions.receivers(told.type):
+            if origin.sender in self.subscriptions.receivers(told):
                 self._put(store, origin.sender, told)
 
     def _put(self, sender: str, receiver: str, what: Content, by_us: int | None = None) -> None:

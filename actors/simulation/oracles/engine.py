@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from actors.simulation.oracles.letter_oracle import LetGo
     from actors.simulation.oracles.metrics_oracle import Known
     from actors.simulation.oracles.past import Past
+    from actors.simulation.oracles.shards.shard_oracle import Declared
     from actors.simulation.oracles.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
 
@@ -74,6 +75,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "order": "what a mailbox has accepted first is run first; what is half done may go before what "
     "begins",
     "channels": "what a handler sends is applied once, whole and in order; nothing else is",
+    "shards": "a shard has the rows of its own keys, and runs what is meant for it alone",
     "timers": "a timer fires once, never early, in calm not late, and none is left that was due",
     "effects": "attempts follow each other as configured, within their time, behind their breaker",
     "retries": "a dependency is asked again no more often than its first attempts and time allow",
@@ -206,14 +208,17 @@ class Engine:
         groups: Mapping[str, str],
         specs: Mapping[str, Group],
         routes: AbstractSet[tuple[str, str]],
+        shards: Sequence[Declared] = (),
     ) -> None:
         """Hear that another process begins, how it is configured, and who listens to what there.
 
-        `groups` are by actor, `specs` the groups, by their names; `routes` the gateway's addresses.
+        `groups` are by actor, `specs` the groups, by their names; `routes` the gateway's addresses;
+        `shards` the services that are kept so.
         """
         if config != self.config:
             self._configure(config)
         self._keys.version += self._channels.subscriptions.declare(subscribers)
+        self._channels.shards.declare(shards)
         self._supervision.begin(groups)
         self._siblings.begin(groups, specs)
         self._delays.begin(alone=not groups)
@@ -522,6 +527,7 @@ class Engine:
             answers_gone=self._letters.may_lack,
         )
         self._add("bounds", found)
+        self._add("shards", self._channels.shards.left(folder))
         letters = letters_in(folder)
         self._add("letters", self._letters.left(letters))
         self._add("metrics", self.metrics.left(letters))
@@ -616,6 +622,7 @@ class Engine:
         self._add("keys", self._keys.hear(store, batch, older_us=older_us))
         self._add("order", self._order.hear(store, batch))
         self._add("channels", self._channels.hear(store, batch))
+        self._add("shards", self._channels.shards.hear(store, batch))
         self._add("timers", self.timers.hear(store, batch, quiet_us=quiet_us))
         self._add("effects", self.effects.hear(store, batch))
         self._add("letters", self._letters.hear(store, batch))

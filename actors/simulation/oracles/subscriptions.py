@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from actors.simulation.oracles.handled import Content
     from actors.simulation.oracles.past import Past
@@ -20,6 +20,8 @@ class Subscriber(NamedTuple):
     service: str
     names: tuple[str, ...]
     hears_all_kept: bool
+    # Whether an event is for this one; of a service's shards, one hears it.
+    hears: Callable[[Content], bool] = lambda _: True
 
 
 class Subscriptions:
@@ -42,9 +44,13 @@ class Subscriptions:
         self._subscribers = subscribers
         return are_others
 
-    def receivers(self, name: str) -> list[str]:
-        """Return who is sent what is published under that name."""
-        return [each.service for each in self._subscribers if each.names[0] == name]
+    def receivers(self, what: Content) -> list[str]:
+        """Return who is sent what is published so."""
+        return [
+            each.service
+            for each in self._subscribers
+            if each.names[0] == what.type and each.hears(what)
+        ]
 
     def kept(self, publisher: str) -> Sequence[tuple[int, Content]]:
         """Return what a publisher keeps for who is to come, by number."""
@@ -75,7 +81,7 @@ class Subscriptions:
             owed += [
                 (number, each.service, what)
                 for number, what in self._kept.get(publisher, ())
-                if number > after and what.type in each.names
+                if number > after and what.type in each.names and each.hears(what)
             ]
         left.update(dict.fromkeys(wanted))
         for _, service, what in sorted(owed, key=lambda one: one[:2]):

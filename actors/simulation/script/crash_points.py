@@ -9,7 +9,8 @@ import msgspec
 from actors.kernel.messages import Expired, GaveUp, Refused, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.service.service import Service
-from actors.service.stateless.replicas import Replicas
+from actors.service.sharded.merging import AskForPart
+from actors.service.stateless.replicas import Instances, Replicas
 from actors.simulation.errors import NoSuchHandler
 from actors.simulation.script.schedule import Step
 
@@ -54,7 +55,7 @@ class CrashPoints(msgspec.Struct, frozen=True):
         every, seldom_points, queries = [], [], []
         handled: set[Any] = set()
         for name, factory in factories.items():
-            is_many = isinstance(factory, Replicas)
+            is_many = isinstance(factory, Instances)
             made = factory.factory() if is_many else factory()
             actors = factory.names(name) if is_many else [name]
             handled |= set(type(made).handlers)
@@ -101,6 +102,8 @@ def message_name(message: Any) -> str:
     """Return what a message is called in points and traces: one put off, by its effect."""
     if isinstance(message, EffectPutOff):
         return _put_off(type(message.command))
+    if isinstance(message, AskForPart):
+        return message_name(message.question)
     return type_name(type_of(message))
 
 
@@ -123,7 +126,7 @@ def handlers_of(
     """Return the handlers of the services, each replica's own, service.Message, and the effects."""
     handlers, effects = [], []
     for name, factory in factories.items():
-        is_many = isinstance(factory, Replicas)
+        is_many = isinstance(factory, Instances)
         made = factory.factory() if is_many else factory()
         for spec in type(made).handlers.values():
             if spec.message not in unreached:

@@ -188,17 +188,22 @@ def draw_schedule(
 
     `slots`, the most faults there may be, is the profile's own unless given.
     """
-    choose = SeededChooser(rng)
+    choose, menu = SeededChooser(rng), menu_of(profile, targets)
     count = profile.slots if slots is None else slots
-    return assemble(choose_slot(choose, profile, targets) for _ in range(count))
+    return assemble(choose_slot(choose, menu, targets) for _ in range(count))
 
 
-def choose_slot(choose: Chooser, profile: Profile, targets: Targets) -> Slot | None:
-    """Choose one fault to one target, or nothing."""
+def menu_of(profile: Profile, targets: Targets) -> list[FaultName | None]:
+    """Return what a slot may be, each as often as it has parts: a fault to a target, or nothing."""
     menu: list[FaultName | None] = [None] * profile.nothing
     for name, fault in FAULTS.items():
         if targets.of(fault.scope):
             menu += [name] * profile.weights.get(name, 0)
+    return menu
+
+
+def choose_slot(choose: Chooser, menu: Sequence[FaultName | None], targets: Targets) -> Slot | None:
+    """Choose one fault of the menu to one target, or nothing."""
     chosen = menu[choose(len(menu))] if menu else None
     if chosen is None:
         return None

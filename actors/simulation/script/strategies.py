@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
-from actors.simulation.script.profile import PROFILES, Profile, assemble, choose_slot
+from actors.simulation.script.profile import PROFILES, Profile, assemble, choose_slot, menu_of
 from actors.simulation.script.workload import (
     CLIENTS,
     REQUESTS_MAX,
@@ -42,7 +42,8 @@ def schedules(
 
     They shrink to few steps, gaps of 0, the first targets and the mildest amounts.
     """
-    slot = drawn(lambda choose: choose_slot(choose, profile, targets))
+    menu = menu_of(profile, targets)
+    slot = drawn(lambda choose: choose_slot(choose, menu, targets))
     return st.lists(slot, max_size=profile.slots if slots is None else slots).map(assemble)
 
 

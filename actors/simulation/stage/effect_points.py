@@ -16,6 +16,7 @@ import msgspec
 from actors.kernel.messages import type_name
 from actors.service.remote.remote import Remote
 from actors.service.service import StatelessService
+from actors.service.sharded.sharded import Sharded
 from actors.service.stateless.replicas import Replicas
 from actors.simulation.oracles.effect_oracle import EffectLimits
 from actors.simulation.stage.simulated_store import KILL_S_MAX
@@ -55,6 +56,14 @@ def with_effect_points(
     """
     if isinstance(service, Replicas | Remote):
         return service
+    if isinstance(service, Sharded):  # faults strike a shard by its own name
+        made_by = {
+            place: with_effect_points(
+                place, service.maker_of(place), passes, asked, faults, engine, kinds
+            )
+            for place in service.names(name)
+        }
+        return msgspec.structs.replace(service, made_by=made_by)
     factory = service
 
     def make() -> Any:

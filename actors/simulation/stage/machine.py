@@ -175,7 +175,12 @@ class Machine:
         if self.engine is not None:
             version = self.version
             self.engine.booted(
-                self.config, version.subscribers, version.groups, version.specs, version.routes
+                self.config,
+                version.subscribers,
+                version.groups,
+                version.specs,
+                version.routes,
+                version.shards,
             )
         if self._lock is not None:
             self._lock.acquire(holder=EDGE_HOST)

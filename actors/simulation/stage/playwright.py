@@ -24,6 +24,7 @@ from actors.simulation.script.profile import (
     choose_slot,
     deployed,
     draw_schedule,
+    menu_of,
     scaled,
 )
 from actors.simulation.script.schedule import Schedule
@@ -128,7 +129,8 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
             ]
         turn = choose(1 + len(self.points.every))
         traps = self._traps(turn - 1)
-        slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
+        menu = menu_of(profile, self.targets)
+        slots = [choose_slot(choose, menu, self.targets) for _ in range(profile.slots)]
         steps = (*(traps if turn else ()), *assemble(slots).steps)
         order = choose_order(choose)
         return Script(seed=seed, workload=present(requests), schedule=Schedule(steps), order=order)

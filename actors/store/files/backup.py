@@ -214,7 +214,9 @@ def _copy_all(
             # The backup does not make up for it: restored, the service is parked as it is now.
             missing[service] = f"{service}.db {wrong}"
         elif row is not None:
-            manifest = manifest.with_entry(service, row)
+            known = manifest.stores.get(service)
+            shard = None if known is None else known.shard
+            manifest = manifest.with_entry(service, msgspec.structs.replace(row, shard=shard))
     return manifest, missing
 
 

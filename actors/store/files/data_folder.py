@@ -27,6 +27,7 @@ from actors.store.files.manifest import (
     write_manifest,
 )
 from actors.store.files.renewal import Renewal, renewal
+from actors.store.files.shard_files import marks_of, refuse_other_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
+    from actors.kernel.discovery.sharding import Sharding
     from actors.kernel.rng import Rng
     from actors.store.files.file_history import FileHistory
 
@@ -66,10 +68,22 @@ class DataFolder:
     """
 
     def __init__(
-        self, path: Path, names: Iterable[str], config: StoreConfig, *, clock: Clock, rng: Rng
+        self,
+        path: Path,
+        names: Iterable[str],
+        config: StoreConfig,
+        *,
+        clock: Clock,
+        rng: Rng,
+        sharded: Iterable[Sharding] = (),
     ) -> None:
-        """`names` are the services that have a store here. Nothing is read yet."""
+        """`names` are the services and shards that have a store here. No file is opened yet.
+
+        Raises ConfigError where one is `sharded` otherwise than its files are.
+        """
         self._path = path
+        self._marks = marks_of(sharded)
+        refuse_other_shards(path, self._marks, names := list(names))
         self._paths = {name: self.file_of(name) for name in names}
         self._config = config
         self._clock = clock
@@ -115,7 +129,7 @@ class DataFolder:
                 return Admission(folder=manifest.folder, first=first, epoch_min=epoch)
             if not accepted:
                 if row is None:  # so that its loss can be accepted
-                    self._put(service, ManifestEntry(store=None, epoch=0))
+                    self._put(service, self._entry(service, None, 0))
                 raise StoreLost(self._describe(service, missing))
             self._histories = known_histories(self._paths, self._config)
             _, epoch = self._opened.pop(service, (None, 0))
@@ -160,7 +174,7 @@ class DataFolder:
         with self._lock:
             if service in self._opened:
                 self._opened[service] = (self._opened[service][0], epoch)
-        return self._put(service, ManifestEntry(store=store, epoch=epoch))
+        return self._put(service, self._entry(service, store, epoch))
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -189,7 +203,7 @@ class DataFolder:
             return Manifest(folder=self._rng.new_id(self._clock.now_us()))
         folder = max(folders, key=lambda each: (folders[each], each), default=None)
         stores = {
-            name: ManifestEntry(store=each.store, epoch=each.epoch)
+            name: self._entry(name, each.store, each.epoch)
             for name, each in old.items()
             if each.folder in (None, folder)
         }
@@ -246,6 +260,9 @@ class DataFolder:
         except OSError as error:  # it is void all the same: the epoch moves on
             log.warning("acceptance kept", service=service, error=str(error))
             return False
+
+    def _entry(self, service: str, store: str | None, epoch: int) -> ManifestEntry:
+        return ManifestEntry(store=store, epoch=epoch, shard=self._marks.get(service))
 
     def _put(self, service: str, row: ManifestEntry) -> bool:
         with self._lock:

@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 
 
-class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A service's file: which it is, and the least epoch that it must have reached."""
+class ShardMark(msgspec.Struct, frozen=True):
+    """Of how many shards a file is one, and by which key its rows are there."""
+
+    key: str
+    shards: int
+
+
+class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A service's file: which it is, and the least epoch that it must have reached.
+
+    `shard` is a shard's; a service's whole file has none.
+    """
 
     store: str | None
     epoch: int
+    shard: ShardMark | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,21 @@ def check_schema(schema: Path | str, owner: str) -> None:
         raise SchemaError(message) from error
 
 
+def columns_of(schema: Path | str) -> dict[str, frozenset[str]]:
+    """Return the columns of each table that the schema leaves. Raises SchemaError."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        migrate(connection, "columns", load_migrations(schema), now_us=0)
+        rows = connection.execute(
+            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c"
+            " WHERE t.type = 'table' AND t.name <> 'migration' AND t.name NOT LIKE 'sqlite_%'"
+        )
+        found: dict[str, frozenset[str]] = {}
+        for table, column in rows.fetchall():
+            found[table] = found.get(table, frozenset()) | {column}
+        return found
+
+
 def _try(migrations: tuple[Migration, ...], owner: str) -> None:
     # Not upon the store's own: IF NOT EXISTS, or a DROP, would pass there, and be found too late.
     try:

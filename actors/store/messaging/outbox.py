@@ -233,7 +233,8 @@ def missed_events(
         after = max(known, default=0 if each.start == "beginning" else last_event)
         asked = (after, msgspec.json.encode(names).decode())
         for seq, message_type, blob, trace in connection.execute(EVENTS_AFTER, asked).fetchall():
-            yield seq, each.subscriber, message_type, blob, trace
+            if each.wants(blob):
+                yield seq, each.subscriber, message_type, blob, trace
 
 
 def load_outgoing(

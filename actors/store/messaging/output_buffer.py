@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.clock import Clock
+    from actors.kernel.discovery.sharding import Sharding
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.service_catalog import ServiceCatalog
 
@@ -50,6 +51,9 @@ class OutputBuffer(Participant):
         self._handled = catalog.handled
         self._effects = catalog.effects.get(name, frozenset())
         self._subscribers = catalog.subscribers()
+        self._sharded = catalog.sharded
+        # Of which it is one itself, if it is.
+        self._own = catalog.sharding_of(name)
         self._is_full = is_full
         self._begin_step = begin_step
         self._now_us = 0
@@ -67,6 +71,10 @@ class OutputBuffer(Participant):
         left_s = envelope.deadline - self._clock.monotonic()
         return self._clock.now_us() + round(left_s * 1_000_000)
 
+    def keeps(self, key: object) -> bool:
+        """Whether what has this key is kept here: all is, but in a shard."""
+        return self._own is None or self._own.place(key) == self._name
+
     def send(self, service: str, message: Any, by_us: int | None = None) -> None:
         """Send a command to another service."""
         if service == self._name:
@@ -76,15 +84,18 @@ class OutputBuffer(Participant):
             )
             raise TypeError(error)
         name = self._check(service, message)
-        self._check_room(service)
+        receiver = self._place(service, name, message) if self._sharded else service
+        self._check_room(receiver)
         until_us = None if by_us is None else self._until(by_us)
-        self._add(service, name, message, _encode(message), until_us)
+        self._add(receiver, name, message, _encode(message), until_us)
 
     def publish(self, event: Any) -> None:
         """Send the event to each subscriber, and keep it for later ones."""
         name = type_name(type_of(event))
         blob = _encode(event)
         subscribers = self._subscribers.get(name, ())
+        if self._sharded:
+            subscribers = tuple([self._place(each, name, event) for each in subscribers])
         for subscriber in subscribers:  # to all or to none, should the handler look away
             self._check_room(subscriber)
         self.output.events.append(Published(message_type=name, blob=blob, trace=self.trace))
@@ -106,6 +117,8 @@ class OutputBuffer(Participant):
     def after(self, delay_s: float, message: Any, by_us: int | None = None) -> None:
         """Send to oneself, `delay_s` seconds from now."""
         name = self._check(self._name, message)
+        if self._own is not None:
+            self._check_stays(name, message, self._own)
         if not math.isfinite(delay_s):
             error = f"tx.after({delay_s}, …): a delay is a finite number of seconds"
             raise ValueError(error)
@@ -218,6 +231,34 @@ class OutputBuffer(Participant):
             )
         )
 
+    def _place(self, service: str, name: str, message: Any) -> str:
+        """Return who of the service is meant. Raises TypeError where that cannot be known.
+
+        What makes its key itself goes by what it says: any place would do.
+        """
+        sharding = self._sharded.get(service)
+        if sharding is None:
+            return service
+        key = sharding.key_of(message)
+        if key is not None:
+            return sharding.place(key)
+        if name not in sharding.creates:
+            error = (
+                f"{service} is kept in shards by {sharding.key!r}, and this {name} has none: no "
+                f"shard is meant"
+            )
+            raise TypeError(error)
+        return sharding.place(_encode(message).decode())
+
+    def _check_stays(self, name: str, message: Any, own: Sharding) -> None:
+        key = own.key_of(message)
+        if key is not None and not self.keeps(key):
+            error = (
+                f"{name}({own.key}={key!r}) is for another shard of {own.service}, and this would "
+                f"stay in {self._name}: write tx.send({own.service!r}, ...)"
+            )
+            raise TypeError(error)
+
     def _until(self, by_us: int | None) -> int | None:
         """Return the time, cut to that of the message that is handled, if that has one."""
         if by_us is None:
@@ -231,12 +272,17 @@ class OutputBuffer(Participant):
         own_us = None if self.envelope is None else self.envelope.by_us
         return by_us if own_us is None else min(by_us, own_us)
 
+    def _is_place(self, service: str) -> bool:
+        """Whether it is a shard's own name, by which none is sent anything: its key is."""
+        return bool(self._sharded) and service.rpartition("-")[0] in self._sharded
+
     def _check(self, service: str, message: Any) -> str:
         """Return the message's type name. Raises where nobody would handle it."""
         name = type_name(type_of(message))
         handled = self._handled.get(service)
-        if handled is None:
-            known = ", ".join(sorted(self._handled)) or "none"
+        if handled is None or (service != self._name and self._is_place(service)):
+            names = (each for each in self._handled if not self._is_place(each))
+            known = ", ".join(sorted(names)) or "none"
             error = f"no service is called {service!r}; there are {known}"
             raise NoSuchActor(error)
         if name not in handled:

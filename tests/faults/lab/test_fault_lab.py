@@ -9,12 +9,14 @@ import pytest
 
 from actors.errors import DeadLettered, DeadlineExceeded, FaultRefused, FaultsBlocked, NoSuchFault
 from actors.faults.lab.fault_order import FaultOrder
+from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command
 from actors.service.service import command, effect
 from actors.service.stateless.replicas import Replicas
 from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
+from tests.service import hosted
 from tests.service.desks import Desk, Do, Labels, Note, SteppingClock, office
 from tests.service.test_stateless import Counts, Length
 
@@ -187,6 +189,25 @@ async def test_who_waits_for_a_fault_does_not_when_that_is_gone(
     assert await last is None
 
 
+async def test_a_fault_goes_with_its_client(tmp_path: Path, clock: SteppingClock) -> None:
+    """It lasts for as long as somebody renews its lease, and no longer than it was to."""
+    async with running(tmp_path, clock) as run:
+        lab = run.system.faults
+        fault = begin(run, kind="error", service="b", lease_s=2.0, for_s=5.0)
+        for _ in range(2):
+            await run.advance(1.9)
+            assert lab.renew(fault).id == fault
+        await run.advance(1.1)
+        assert len(lab.stats()) == 1
+        await run.advance(0.2)
+        assert (lab.stats(), is_untouched(run)) == ([], True)
+        fault = begin(run, kind="suspend", service="b", lease_s=2.0)
+        await run.advance(2.1)
+        assert (lab.stats(), run.system.state_of("b")) == ([], "running")
+        with pytest.raises(NoSuchFault):
+            lab.renew(fault)
+
+
 # --- Messages between services ----------------------------------------------------------------
 
 
@@ -326,6 +347,41 @@ async def test_kills_come_at_once_and_again_each_period(
         assert is_untouched(run)
 
 
+@pytest.mark.real_time
+async def test_a_handler_is_slow_or_hangs_on_its_own_thread(tmp_path: Path, seed: int) -> None:
+    """A slow one answers late; one that hangs is interrupted, and is tried again; mended, it ends.
+
+    Queries on their thread, and other services, notice nothing.
+    """
+    async with hosted.running(tmp_path, seed, "b", "a") as run:
+        lab, clock = run.system.faults, SystemClock()
+
+        async def took_s(message: Any) -> float:
+            begun_s = clock.monotonic()
+            await run.ask("b", message)
+            return clock.monotonic() - begun_s
+
+        def on(**said: Any) -> str:
+            return lab.begin(FaultOrder(service="b", message_type="Add", **said)).id
+
+        on(kind="latency", of="handlers", latency_ms=100, first=1)
+        slow = asyncio.ensure_future(took_s(hosted.Add(label="slow")))
+        await asyncio.gather(run.ask("a", hosted.Add(label="x")), run.ask("b", hosted.Labels()))
+        assert not slow.done()
+        assert await slow >= 0.1
+        on(kind="hang", first=1)
+        assert await took_s(hosted.Add(label="hung once")) >= hosted.HANDLER_S_MAX
+        assert run.stats("b").restarts == 1
+        on(kind="hang", when="after")
+        hangs = asyncio.ensure_future(run.ask("b", hosted.Add(label="mended")))
+        while not lab.stats()[0].hits:  # noqa: ASYNC110 - as an operator would look
+            await asyncio.sleep(0.001)
+        lab.mend_all()
+        assert (await hangs).seq == 3
+        assert run.stats("b").restarts == 1
+        assert await run.ask("b", hosted.Labels()) == ["slow", "hung once", "mended"]
+
+
 # --- Effects ----------------------------------------------------------------------------------
 
 
@@ -388,6 +444,8 @@ EVERY_KIND: tuple[dict[str, Any], ...] = (
     {"kind": "partition", "service": "b", "sender": "a", "both_ways": True},
     {"kind": "kill", "service": "b", "of": "commits"},
     {"kind": "kill", "service": "b", "of": "commits", "when": "after"},
+    {"kind": "latency", "service": "b", "of": "handlers", "latency_ms": 500},
+    {"kind": "hang", "service": "b"},
 )
 
 

@@ -25,7 +25,7 @@ def order(said: dict[str, Any]) -> FaultOrder:
     [
         ({**LATENCY, "latency_ms": None}, "latency_ms"),
         ({**LATENCY, "status": 503}, "status"),
-        ({**LATENCY, "of": "handlers"}, "of"),
+        ({**LATENCY, "of": "service"}, "of"),
         ({**LATENCY, "of": "requests", "sender": "a"}, "sender"),
         ({**LATENCY, "sender": "b"}, "sender"),
         ({**LATENCY, "when": "before"}, "when"),
@@ -98,6 +98,7 @@ def test_what_a_simulation_has_shown_is_ordered_by_the_same_value() -> None:
         kind="latency", service="room", of="commits", latency_ms=100
     )
     assert as_order(Fault("fail_before", "room.HoldRoom")).first == 1
+    assert as_order(Fault("slow_handler", "room.HoldRoom", 100)).of == "handlers"
     late = as_order(Fault("late_effect", "payment.Charge", 1000))
     assert (late.of, late.when, late.first) == ("effects", "after", 1)
     assert as_order(Fault("slow_world", "payment.Charge", 1000)).first is None

@@ -436,15 +436,27 @@ async def test_who_leaves_meanwhile_is_not_waited_for() -> None:
         assert [each.name for each in kernel.events_of(Restarted)] == ["s-1"]
 
 
-async def test_where_one_does_not_come_up_the_others_are_left_alone() -> None:
-    """And who asked is told which."""
+@pytest.mark.parametrize(
+    ("factory", "waits_s", "said"),
+    [(Lame, 0, r"s-1 is parked .*no thread.*not restarted: s-2"), (Late, 40, r"s-1 is .*s-2")],
+)
+async def test_where_one_does_not_come_up_the_others_are_left_alone(
+    factory: type[Behavior], waits_s: int, said: str
+) -> None:
+    """And who asked is told which: as soon as it is given up, or not up in time."""
     async with running_kernel() as kernel:
-        children = (spec("s-1", Lame), spec("s-2"))
+        Late.may = asyncio.Event()
+        Late.may.set()
+        children = (spec("s-1", factory), spec("s-2"))
         system = kernel.system(SupervisorSpec(name="root", children=children), **NO_BACKOFF)
         await system.start()
+        Late.may.clear()
         rolling = asyncio.ensure_future(system.restart_in_turn("s"))
-        for _ in range(40):
+        await turns(200)
+        assert rolling.done() == (waits_s == 0)
+        for _ in range(waits_s):
             await kernel.advance(1.0)
-        with pytest.raises(NotRestarted, match=r"s-1 is .*no thread.*not restarted: s-2"):
+        with pytest.raises(NotRestarted, match=said):
             await rolling
         assert kernel.events_of(Restarted, "s-2") == []
+        Late.may.set()

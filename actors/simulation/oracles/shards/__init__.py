@@ -1,0 +1,1 @@
+"""Who has what of a service that is kept in shards."""
