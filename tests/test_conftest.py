@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import run_owned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 pytest_plugins = ["pytester"]
 
@@ -110,7 +114,7 @@ def test_a_third_of_what_is_sampled_runs_as_the_seed_says(pytester: pytest.Pytes
 
     def passed(*words: str) -> set[str]:
         result = pytester.inline_run("-p", "tests.conftest", *words)
-        reports: list[pytest.TestReport] = result.getreports("pytest_runtest_logreport")
+        reports: Sequence[pytest.TestReport] = result.getreports("pytest_runtest_logreport")
         return {each.nodeid for each in reports if each.passed and each.when == "call"}
 
     samples = [passed("--seed", str(seed)) for seed in (1, 1, 2, 3)]

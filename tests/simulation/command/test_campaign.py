@@ -23,7 +23,7 @@ from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.tally import TALLY, TallyScenario, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -61,7 +61,7 @@ def silent() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def offence() -> Iterator[tuple[Failure, dict[str, Rehearsal]]]:
+def offence() -> Iterator[tuple[Failure, Mapping[str, Rehearsal]]]:
     """What a campaign has found, and what it was played with: another may make it small."""
     with scratch_folder() as place, without_logs():
         campaign = campaign_of(place, tweets=OFFENDED)
@@ -118,7 +118,7 @@ def test_a_campaign_that_is_stopped_plays_no_further(tmp_path: Path) -> None:
 
 
 def test_what_is_found_shrinks_to_what_it_takes(
-    offence: tuple[Failure, dict[str, Rehearsal]],
+    offence: tuple[Failure, Mapping[str, Rehearsal]],
 ) -> None:
     """One request and one fault remain, and the trouble is of the same kind."""
     failure, rehearsals = offence
@@ -135,7 +135,7 @@ def test_what_is_found_shrinks_to_what_it_takes(
     assert campaign.tally.schedules == 0
 
 
-def test_shrinking_can_be_stopped(offence: tuple[Failure, dict[str, Rehearsal]]) -> None:
+def test_shrinking_can_be_stopped(offence: tuple[Failure, Mapping[str, Rehearsal]]) -> None:
     """What is left then fails still; it is only larger than it might be."""
     failure, rehearsals = offence
     campaign = Campaign(rehearsals)
@@ -161,7 +161,7 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("why", ["the budget", "somebody"])
 def test_a_search_that_was_cut_short_says_so(
-    offence: tuple[Failure, dict[str, Rehearsal]], why: str
+    offence: tuple[Failure, Mapping[str, Rehearsal]], why: str
 ) -> None:
     """What is left fails, and may not be the smallest."""
     failure, rehearsals = offence
