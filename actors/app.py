@@ -233,7 +233,8 @@ class App:
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
         await self._listening.wait()
-        await self.tree.registry.actor(service).first_start()
+        for actor in self.tree.registry.replicas(service):
+            await actor.first_start()
         return loopback(self._urls[listener])
 
     async def registry(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import StoreError
+from actors.errors import ConfigError, StoreError
 from actors.kernel.messages import Refusal
 from actors.service.directory import Directory
 from actors.store.files.file_history import NO_HISTORY, known_histories
 from actors.store.files.manifest import read_manifest
 from actors.store.files.migrations import load_migrations, pending_migrations
+from actors.store.files.shard_files import marks_of, refuse_other_shards
 from actors.store.files.sqlite_file import look, open_quietly
 from actors.store.messaging.stored_rows import (
     count_stored_timers,
@@ -89,6 +90,11 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
         message = f"{data_dir} holds no service's file: no system has run there"
         raise StoreError(message)
     report = UpgradeReport()
+    try:
+        marks = marks_of(classes.sharded.values())
+        refuse_other_shards(data_dir, marks, classes.with_store())
+    except ConfigError as error:
+        report.add(str(error))
     paths = {name: data_dir / f"{name}.db" for name in sorted(files | known.keys())}
     check = _FileCheck(report, classes, known_histories(paths, config), config)
     for name, path in paths.items():

@@ -30,8 +30,8 @@ class Router:
     """Picks among the replicas in the rotation, by the service's policy: the least loaded, if none.
 
     A replica that has had the same work in hand for half of `stalled_s` seconds is slow and gets
-    less; after `stalled_s` it is out, and gets nothing more while another runs. Never more than
-    half are out for that: were all that are slow, the others would be next.
+    less; after `stalled_s` it is out, and gets nothing more while another runs. That is so of half
+    of them at most, the slowest: were it so of all that are slow, the others would be next.
     """
 
     def __init__(self, registry: Registry, *, clock: Clock, stalled_s: float) -> None:
@@ -106,15 +106,22 @@ class Router:
             closed = actor.actor_inbox.closed is not None
             ranks.append(RANKS["parked" if closed else health_of(actor, stuck[place], stalled_s)])
         running = [place for place, rank in enumerate(ranks) if rank == 0]
-        stalled = [place for place in running if stuck[place] >= stalled_s]
-        if len(stalled) < len(running):  # else all are as slow
-            worst = sorted(stalled, key=lambda place: -stuck[place])
-            for place in worst[: len(running) // 2]:
+        worst = sorted(running, key=lambda place: -stuck[place])[: len(running) // 2]
+        # Where all are slow, or stalled, nobody is the worse for it.
+        least_s = min((stuck[place] for place in running), default=0.0)
+        for place in worst:
+            if least_s < stalled_s <= stuck[place]:
                 ranks[place] = STALLED_RANK
+        lighter = worst if least_s < stalled_s * SLOW_SHARE else ()
         best = min(ranks)
         count = len(replicas)
         return [
-            Candidate(place, count, replicas[place], weight_of(stuck[place], stalled_s))
+            Candidate(
+                place,
+                count,
+                replicas[place],
+                weight_of(stuck[place], stalled_s) if place in lighter else 1.0,
+            )
             for place, rank in enumerate(ranks)
             if rank == best
         ]

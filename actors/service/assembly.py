@@ -278,14 +278,20 @@ class ServiceSystem(ActorSystem):
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
     ) -> Awaitable[Any]:
         """Ask for a client, who comes before what nobody waits for; else as ActorSystem.ask."""
-        reply: Any = self._reach(service, message, timeout_s=timeout_s, key=key)
+        reply: Any
+        if service in self._sharded:
+            reply = self._sharded[service].ask(message, timeout_s=timeout_s, key=key)
+        else:
+            reply = super().ask(service, message, timeout_s=timeout_s, key=key)
         self._gate.entered()
         reply.when_ended(self._gate.left)
         return cast("Awaitable[Any]", reply)
 
     def ask_for_effect(self, service: str, message: Message, *, timeout_s: float) -> Awaitable[Any]:
         """Ask for an effect or a `run`, for which as a rule no client waits; else likewise."""
-        return self._reach(service, message, timeout_s=timeout_s)
+        if service in self._sharded:
+            return self._sharded[service].ask(message, timeout_s=timeout_s)
+        return super().ask(service, message, timeout_s=timeout_s)
 
     def shards(self, service: str) -> list[str]:
         """Return the names of the service's shards; none of one that is not sharded."""
@@ -452,13 +458,6 @@ class ServiceSystem(ActorSystem):
             hosted.breakers.reconfigured()
         for remote in self._remotes.values():
             remote.reconfigured()
-
-    def _reach(
-        self, service: str, message: Message, *, timeout_s: float, key: str | None = None
-    ) -> Awaitable[Any]:
-        if self._sharded and (sharded := self._sharded.get(service)) is not None:
-            return sharded.ask(message, timeout_s=timeout_s, key=key)
-        return super().ask(service, message, timeout_s=timeout_s, key=key)
 
     def _unread(self, found: Sequence[Sequence[TraceSpan] | None]) -> list[str]:
         return [name for name, kept in zip(self._operators, found, strict=True) if kept is None]

@@ -31,6 +31,7 @@ from tests.benchmarks.report import markdown, plain, plain_table, write_report
 from tests.benchmarks.result import joined
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
+from tests.benchmarks.shard_suite import run_shard_suite
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR, run_simulation_suite
 from tests.benchmarks.tracing_suite import TracingSuite
 from tests.benchmarks.tweets_suite import TweetsSuite
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.result import Result
 
-SUITES = ("kernel", "caches", "edge", "saga", "tweets", "tracing", "simulation", OVERLOAD)
+SUITES = ("kernel", "caches", "shards", "edge", "saga", "tweets", "tracing", "simulation", OVERLOAD)
 ROWS_OF_OVERLOAD = tuple(f"{OVERLOAD}.{part}" for part in OVERLOAD_PARTS)
 # Without wrk.
 LOADLESS = (
     "kernel",
     "caches",
+    "shards",
     "simulation",
     *(each for each in ROWS_OF_OVERLOAD if "chain" not in each),
 )
@@ -104,6 +106,7 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
     suites: dict[str, Callable[[], Result]] = {
         "kernel": lambda: run_kernel_suite(effort),
         "caches": lambda: run_cache_suite(effort),
+        "shards": lambda: run_shard_suite(effort),
         "edge": lambda: EdgeSuite(effort, folder).run(),
         "saga": lambda: SagaSuite(effort, folder).run(),
         "tweets": lambda: TweetsSuite(effort, folder).run(),

@@ -51,7 +51,7 @@ class ShardedAsks:
             own = key
         return None if own is None else self._sharding.place(own)
 
-    def ask(self, message: Any, *, timeout_s: float, key: str | None) -> AsyncioFuture[Any]:
+    def ask(self, message: Any, *, timeout_s: float, key: str | None = None) -> AsyncioFuture[Any]:
         """As ActorSystem.ask. Of all shards each has to answer: else it ends in the first error."""
         place = self.place_of(message, key)
         if place is None and isinstance(message, Command):

@@ -12,6 +12,7 @@ import msgspec
 
 import actors
 from actors.service.service import Service, outcome
+from actors.service.sharded.sharded import Sharded
 from actors.service.stateless.replicas import Instances
 from actors.system import each_service
 
@@ -51,7 +52,7 @@ class Row(NamedTuple):
 class Parts:
     """The parts of one version, by their names.
 
-    `stored` are the services that keep a file, `stateless` those that keep none, in their order.
+    `stored` are the services that keep one file, `stateless` those that keep none, in their order.
     """
 
     def __init__(self, systems: Sequence[System], wiring: Wiring) -> None:
@@ -59,12 +60,16 @@ class Parts:
         self.systems = tuple(systems)
         self.classes: dict[str, AnyClass] = {}
         self._owner: dict[str, int] = {}
+        sharded = set()
         for system, name, factory in each_service(systems, wiring):
+            if isinstance(factory, Sharded):
+                sharded.add(name)
             make: Any = factory.factory if isinstance(factory, Instances) else factory
             self.classes[name] = type(make())
             self._owner[name] = self.systems.index(system)
         stored = [name for name, each in self.classes.items() if issubclass(each, Service)]
-        self.stored = tuple(stored)
+        # A mistake in what is in shards is told for them, too, and in other words.
+        self.stored = tuple(name for name in stored if name not in sharded)
         self.stateless = tuple(name for name in self.classes if name not in stored)
         self.rows = tuple(
             Row(number, listener, place, address)

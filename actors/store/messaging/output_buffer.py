@@ -53,7 +53,7 @@ class OutputBuffer(Participant):
         self._subscribers = catalog.subscribers()
         self._sharded = catalog.sharded
         # Of which it is one itself, if it is.
-        self._own = catalog.sharding_of(name)
+        self.own = catalog.sharding_of(name)
         self._is_full = is_full
         self._begin_step = begin_step
         self._now_us = 0
@@ -73,7 +73,7 @@ class OutputBuffer(Participant):
 
     def keeps(self, key: object) -> bool:
         """Whether what has this key is kept here: all is, but in a shard."""
-        return self._own is None or self._own.place(key) == self._name
+        return self.own is None or self.own.place(key) == self._name
 
     def send(self, service: str, message: Any, by_us: int | None = None) -> None:
         """Send a command to another service."""
@@ -117,8 +117,8 @@ class OutputBuffer(Participant):
     def after(self, delay_s: float, message: Any, by_us: int | None = None) -> None:
         """Send to oneself, `delay_s` seconds from now."""
         name = self._check(self._name, message)
-        if self._own is not None:
-            self._check_stays(name, message, self._own)
+        if self.own is not None:
+            self._check_stays(name, message, self.own)
         if not math.isfinite(delay_s):
             error = f"tx.after({delay_s}, …): a delay is a finite number of seconds"
             raise ValueError(error)

@@ -19,6 +19,7 @@ from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.files.manifest import read_manifest
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.system import System
+from actors.upgrade_check import check_upgrade
 from tests.service.desks import SteppingClock, office
 from tests.service.sharded.stall import (
     CountCups,
@@ -263,6 +264,10 @@ async def test_another_key_is_refused(tmp_path: Path, clock: SteppingClock) -> N
     with pytest.raises(ConfigError, match=r"by 'customer_id', and .* in 2 shards by 'order_id'"):
         async with office(data, services, clock=clock):
             pass
+    system = System(name="shop", services={"orders": orders(3)})
+    report = check_upgrade(data, look_through([system], load_config(), data), load_config().store)
+    (line,) = report.lines()
+    assert "declared with 3 shards by 'order_id'" in line
     (data / "manifest.json").unlink()
     with pytest.raises(ConfigError, match="with 1 shards"):
         async with office(data, {"orders": orders(1)}, clock=clock):
