@@ -36,7 +36,7 @@ test: $(VENV)/installed-dev
 # examples. Some may take as long as half an hour on a busy machine: the backstop comes behind their
 # own limit.
 test-long: $(VENV)/installed-dev
-	$(PYTEST) -m "long or hypothesis" --hypothesis-profile thorough \
+	$(PYTEST) -m "long or hypothesis or sampled" --hypothesis-profile thorough \
 		-o faulthandler_timeout=2000 $(ARGS)
 
 # Until something breaks, or for as long as ARGS say: make simulate ARGS="--hours 24"

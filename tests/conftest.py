@@ -9,6 +9,7 @@ import inspect
 import os
 import secrets
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -21,7 +22,7 @@ from actors.simulation.command.scratch_folder import IN_MEMORY
 from tests.store.leftovers import begin_test, no_store_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Iterator
 
     AsyncTest = Callable[..., Coroutine[Any, Any, None]]
 
@@ -31,6 +32,8 @@ pytest_plugins = ["actors.testing.plugin"]
 # A task that has been cancelled or answered still needs a turn of the loop or two to end.
 SETTLE_TURNS = 5
 
+# The marker's name: pyproject.toml says what it means.
+SAMPLED = "sampled"
 SEED_KEY = pytest.StashKey[int]()
 
 # No deadline an example, nor for drawing one: they measure the machine, not the code. The blob
@@ -76,9 +79,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def _remove_in_memory() -> None:
-    """What a test makes and removes itself needs no disk: storms would mostly wait for its syncs.
+    """What a test makes and removes itself needs no disk: tests would mostly wait for its syncs.
 
-    `tmp_path` stays where it is: it is kept, and on a disk a removed file's inode is used again.
+    The factory's folders stay on the disk, where a removed file's inode is used again.
     """
     if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
@@ -123,6 +126,19 @@ def pytest_runtest_makereport(
     if report.failed and "seed" in getattr(item, "fixturenames", ()):
         report.sections.append(("seed", f"rerun with: --seed {item.config.stash[SEED_KEY]}"))
     return report
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder of the test's own, in memory, as all that is removed; `on_disk` is another."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for who must meet what only a disk does; the last runs' are kept."""
+    return tmp_path_factory.mktemp("disk")
 
 
 # --- Which worker runs what ------------------------------------------------------------------
@@ -185,11 +201,18 @@ LONGEST = (
 )
 
 
+# Of what is `sampled`, in each run one in so many.
+SAMPLED_OF = 3
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files are dealt out in this order, the longest first: no worker ends with one of them."""
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(LONG_S_MAX))
+    if SAMPLED not in config.getoption("markexpr"):
+        _sample(config, items)
     if _told_by_the_run(config):
         items.sort(key=_turn)
 
@@ -201,9 +224,24 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.enable()
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a third of the cases of each test that is `sampled`: which ones, the seed says."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker(SAMPLED):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out: set[pytest.Item] = set()
+    for name, found in cases.items():
+        found.sort(key=lambda item: item.nodeid)
+        draw = Rng(f"{config.stash[SEED_KEY]} {name}")
+        left_out.update(draw.sample(found, len(found) - -(-len(found) // SAMPLED_OF)))
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=[*left_out])
 
 
 def _turn(item: pytest.Item) -> tuple[int, int, str]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import run_owned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 pytest_plugins = ["pytester"]
 
@@ -88,3 +92,33 @@ def test_workers_have_the_runs_seed(pytester: pytest.Pytester) -> None:
     assert result.outlines.count("rerun with: --seed 4711") == 2
     drew = {line.rpartition(": ")[2] for line in result.outlines if line.endswith(" drew 4711")}
     assert len(drew) == 2, "two processes"
+
+
+CASES = """
+import pytest
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("case", range(9))
+def test_that_has_many(case):
+    pass
+
+def test_that_has_one():
+    pass
+"""
+
+
+def test_a_third_of_what_is_sampled_runs_as_the_seed_says(pytester: pytest.Pytester) -> None:
+    """The same of equal seeds, another of some other; all of it where it is asked for."""
+    pytester.makeini("[pytest]\nmarkers = sampled: a third")
+    pytester.makepyfile(CASES)
+
+    def passed(*words: str) -> set[str]:
+        result = pytester.inline_run("-p", "tests.conftest", *words)
+        reports: Sequence[pytest.TestReport] = result.getreports("pytest_runtest_logreport")
+        return {each.nodeid for each in reports if each.passed and each.when == "call"}
+
+    samples = [passed("--seed", str(seed)) for seed in (1, 1, 2, 3)]
+    assert [len(each) for each in samples] == [4, 4, 4, 4]
+    assert samples[0] == samples[1]
+    assert len({frozenset(each) for each in samples}) > 1
+    assert len(passed("-m", "sampled")) == 9

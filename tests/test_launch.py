@@ -60,6 +60,7 @@ def run(*words: str, folder: Path, path: Path = ROOT) -> subprocess.CompletedPro
 
 
 # Each command, moment and signal with each other once.
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("command", "when", "code", "signal"),
     [

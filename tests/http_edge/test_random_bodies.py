@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from http_edge.endpoints.service_endpoint import ServiceEndpoint
+from tests.few_examples import few
 from tests.http_edge.bad_input import valid_body, valid_path
 from tests.http_edge.rows import rows
 from tests.http_edge.serving import serving
@@ -42,7 +43,7 @@ def bodies(draw: st.DrawFn) -> tuple[int, bytes]:
     return index, data
 
 
-@settings(max_examples=10)
+@few(4)
 @given(st.lists(bodies(), min_size=20, max_size=40))
 async def test_no_body_produces_a_5xx(drawn: list[tuple[int, bytes]]) -> None:
     """Accepted or refused with a 4xx problem; what is accepted holds no NUL and no half pair."""
@@ -58,7 +59,7 @@ async def test_no_body_produces_a_5xx(drawn: list[tuple[int, bytes]]) -> None:
             reply.body.decode()
 
 
-@settings(max_examples=10)
+@few(4)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), min_size=10, max_size=30))
 async def test_no_address_produces_a_5xx(texts: list[str]) -> None:
     """Any text as query or as id, escaped or not: 200, or a 4xx problem."""

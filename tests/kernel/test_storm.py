@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.errors import ActorCrashed, ActorError, DeadLettered, DeadlineExceeded, MailboxFull
@@ -17,6 +17,7 @@ from actors.kernel.behavior import BatchResult, Behavior
 from actors.kernel.messages import Refusal
 from actors.kernel.rng import Rng
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
+from tests.few_examples import few
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from tests.kernel.kernel_harness import Kernel
 
-OPERATIONS = 400
+OPERATIONS = 200
 SENDERS = 6
 BURST = 8
 ATTEMPTS_MAX = 3
@@ -334,7 +335,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=30)
+@few(8)
 @given(
     ops=operations,
     capacity=st.sampled_from([2, 4, 1_024]),

@@ -241,12 +241,12 @@ class Office:
             await self.advance(STEP_S)
         return future.result()
 
-    async def until(self, condition: Callable[[], Any]) -> None:
-        """Let time pass until the condition holds."""
+    async def until(self, condition: Callable[[], Any], *, step_s: float = STEP_S) -> None:
+        """Let time pass until the condition holds, which is looked at every so many seconds."""
         for _ in range(STEPS_MAX):
             if condition():
                 return
-            await self.advance(STEP_S)
+            await self.advance(step_s, steps=round(step_s / STEP_S))
         message = "the condition did not come to hold"
         raise AssertionError(message)
 

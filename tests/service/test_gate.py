@@ -108,7 +108,7 @@ async def test_requests_that_never_answer_and_go_on_coming_stop_nobody(
                 asked_s[label] = clock.monotonic()
             await run.ask("a", calls(label))
             await run.advance(0.05)
-        await run.until(lambda: run.count("a", "timer") == 0)
+        await run.until(lambda: run.count("a", "timer") == 0, step_s=1.0)
         found = late_s(world, asked_s)
         assert found[len(found) * 99 // 100] < EFFECT_S_MAX, found[-20:]
 

@@ -167,6 +167,7 @@ def no_garbage() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.sampled
 @pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.__name__)
 async def test_hanging_command_is_the_culprit_and_the_thread_survives(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,9 +15,10 @@ from actors.systems import SYSTEMS
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
 from tests.system.guests import BOOKINGS, at_rest, check_books, new_customers, new_rooms, stay
-from tests.system.process import ROOT
+from tests.system.process import WARM
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.system.client import Client
@@ -35,10 +34,7 @@ HELD_MS_MAX = 50.0
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process."""
-    return subprocess.run(
-        [sys.executable, "runtime.py", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return WARM.run(*map(str, arguments))
 
 
 class Command:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +11,11 @@ import pytest
 from tests.http_edge.serving import is_problem
 from tests.store.unstamped import unpack
 from tests.system.client import Client, connected
-from tests.system.process import ROOT
+from tests.system.process import WARM
 from tests.system.resources import CUSTOMER, ROOM, STORES
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from actors.testing.live_system import LiveSystem
@@ -28,10 +27,7 @@ CUSTOMERS, ROOMS, BOOKINGS = "/api/v1/customers", "/api/v1/rooms", "/api/v1/book
 
 
 def accept_loss(process: LiveSystem, service: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "runtime.py", "accept-loss", service, "--data-dir"]
-    return subprocess.run(
-        [*command, str(process.data_dir)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return WARM.run("accept-loss", service, "--data-dir", str(process.data_dir))
 
 
 async def revive(client: Client, process: LiveSystem, service: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 import tarfile
 import time
 from contextlib import closing
@@ -18,10 +16,12 @@ import pytest
 
 from tests.system.client import connected
 from tests.system.guests import BOOKINGS, SETTLE_S_MAX, at_rest, check_books, ended
-from tests.system.process import ROOT
+from tests.system.process import WARM
 from tests.upgrade.version_process import version_process
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.system.client import Client
     from tests.system.process import Processes
 
@@ -56,8 +56,7 @@ def test_what_the_last_version_left_can_all_be_read(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     unpack(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    command = [sys.executable, "runtime.py", "check-upgrade", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = WARM.run("check-upgrade", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     assert "messages and replies" in line
@@ -199,9 +198,8 @@ class Shop:
         await asyncio.to_thread(self.process.start)
 
     def check(self) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "runtime.py", "check-upgrade", str(self.process.data_dir)]
-        command += [f'--set=runtime.systems=["{self.file}"]']
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        listed = f'--set=runtime.systems=["{self.file}"]'
+        return WARM.run("check-upgrade", str(self.process.data_dir), listed)
 
 
 async def got(client: Client, count: int) -> list[int]:

@@ -102,6 +102,15 @@ class WarmStart:
         outputs = [os.fdopen(each, encoding="utf-8", errors="replace") for each in (out, err)]
         return WarmProcess(line, *outputs)
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Do what `subprocess.run` does, of the command with these words."""
+        process = self.start([*COMMAND, *words])
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process.stdout as stdout, process.stderr as stderr:  # few words: no pipe gets full
+            said = stdout.read(), stderr.read()
+        return subprocess.CompletedProcess(words, process.wait(), *said)
+
 
 def _begin() -> socket.socket:
     """Start the process that is forked; it ends with this one, whose child it is not."""

@@ -23,7 +23,7 @@ ALONE = Rehearse(lambda: None, lambda _: None)
 
 
 def test_what_holds_passes() -> None:
-    ALONE(TALLY, examples=10)
+    ALONE(TALLY, examples=4)
 
 
 def test_a_bug_is_told_with_the_fault_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,12 +62,12 @@ def test_equal_arguments_play_the_same_and_another_seed_does_not(
     runs = []
     for seed in (0, 0, 1):
         played.clear()
-        ALONE(TALLY, examples=6, seed=seed)
+        ALONE(TALLY, examples=4, seed=seed)
         runs.append(tuple(played))
     assert runs[0] == runs[1] != runs[2]
     for first, *others in runs:
         assert (first.workload, len(first.schedule)) == ((), 0)
-        assert len(others) == 5
+        assert len(others) == 3
         assert any(each.workload and each.schedule.steps for each in others)
 
 

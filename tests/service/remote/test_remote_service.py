@@ -332,6 +332,7 @@ async def test_a_killed_host_gives_up_what_it_asked_and_nothing_it_was_to_tell(
     assert outside.paths == ["/stock/a", *[f"/stock/{each}/reserved" for each in "bbc"]]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(20))
 async def test_whoever_is_killed_each_command_takes_effect_once_and_in_order(
     tmp_path: Path, seed: int

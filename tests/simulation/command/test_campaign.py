@@ -16,13 +16,14 @@ from actors.simulation.command.campaign import Campaign, Plan
 from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.report import CLEAR_LINE, Report
+from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.command.tally import Tally
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.tally import TALLY, TallyScenario, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -57,6 +58,17 @@ def silent() -> Iterator[None]:
     """What is killed on purpose need not be logged."""
     with without_logs():
         yield
+
+
+@pytest.fixture(scope="module")
+def offence() -> Iterator[tuple[Failure, Mapping[str, Rehearsal]]]:
+    """What a campaign has found, and what it was played with: another may make it small."""
+    with scratch_folder() as place, without_logs():
+        campaign = campaign_of(place, tweets=OFFENDED)
+        failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
+        assert failure is not None
+        assert campaign.tally.schedules == failure.played.script.seed
+        yield failure, campaign.rehearsals
 
 
 def campaign_of(folder: Path, **systems: System) -> Campaign:
@@ -105,11 +117,12 @@ def test_a_campaign_that_is_stopped_plays_no_further(tmp_path: Path) -> None:
     assert campaign.tally.schedules == 1
 
 
-def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
+def test_what_is_found_shrinks_to_what_it_takes(
+    offence: tuple[Failure, Mapping[str, Rehearsal]],
+) -> None:
     """One request and one fault remain, and the trouble is of the same kind."""
-    campaign = campaign_of(tmp_path, tweets=OFFENDED)
-    failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
-    assert failure is not None
+    failure, rehearsals = offence
+    campaign = Campaign(rehearsals)
     runs: list[int] = []
     minimised = campaign.minimise(failure, runs.append)
     assert minimised.repeatable
@@ -119,14 +132,13 @@ def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
     assert minimised.failure.played.lines
     assert runs[-1] == minimised.runs
     # Shrinking is no part of what was asked for.
-    assert campaign.tally.schedules == failure.played.script.seed
+    assert campaign.tally.schedules == 0
 
 
-def test_shrinking_can_be_stopped(tmp_path: Path) -> None:
+def test_shrinking_can_be_stopped(offence: tuple[Failure, Mapping[str, Rehearsal]]) -> None:
     """What is left then fails still; it is only larger than it might be."""
-    campaign = campaign_of(tmp_path, tweets=OFFENDED)
-    failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
-    assert failure is not None
+    failure, rehearsals = offence
+    campaign = Campaign(rehearsals)
     minimised = campaign.minimise(failure, lambda run: campaign.stop() if run == 4 else None)
     assert (minimised.runs, minimised.repeatable) == (4, True)
     assert minimised.failure.played.troubles
@@ -148,11 +160,12 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("why", ["the budget", "somebody"])
-def test_a_search_that_was_cut_short_says_so(tmp_path: Path, why: str) -> None:
+def test_a_search_that_was_cut_short_says_so(
+    offence: tuple[Failure, Mapping[str, Rehearsal]], why: str
+) -> None:
     """What is left fails, and may not be the smallest."""
-    campaign = campaign_of(tmp_path, tweets=OFFENDED)
-    failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
-    assert failure is not None
+    failure, rehearsals = offence
+    campaign = Campaign(rehearsals)
 
     def stop(runs: int) -> None:
         if runs == 6 and why == "somebody":

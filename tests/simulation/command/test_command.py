@@ -410,7 +410,7 @@ def test_failures_are_told_apart_and_each_made_small_once(
     """--keep-going plays to the end; a kind is told with its count, its first seed and a page."""
     systems = [tally(scenario=TwoFaced)]
     page = tmp_path / "found.html"
-    words = ("--seeds", "12", "--keep-going", "--shrink-runs", "20", "--page", str(page))
+    words = ("--seeds", "12", "--keep-going", "--shrink-runs", "12", "--page", str(page))
     assert inside(*words, systems=systems) == 1
     printed = capsys.readouterr().out
     kinds = re.findall(

@@ -97,6 +97,7 @@ def test_what_only_a_file_tells_parks_its_service(rehearsal: Rehearsal) -> None:
     assert rehearsal.play(played.script).digest == played.digest
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mistake", [*SLIPS])
 def test_what_a_handler_does_wrong_loses_nothing(rehearsal: Rehearsal, mistake: str) -> None:
     """Its crash says what, and its message is done by the version that is right."""

@@ -84,6 +84,7 @@ def test_what_poison_has_made_of_a_message_by_then_is_replayed() -> None:
     assert played.troubles == ()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fault", ["crash", "cut_power", "terminate"])
 @pytest.mark.parametrize("after_us", [500, 3_000, 6_000, 9_000])
 def test_what_was_not_finished_is_none(rehearsal: Rehearsal, fault: Any, after_us: int) -> None:

@@ -79,6 +79,7 @@ FIRST = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", PLANTED)
 def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
     """Within sixty seeds; without the bug, what found it finds nothing."""

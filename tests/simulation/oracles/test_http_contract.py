@@ -242,6 +242,7 @@ def rehearsal() -> Iterator[Rehearsal]:
         yield Rehearsal(HOTEL, load_config(systems=SYSTEMS), place, profile="calm")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", PLANTS)
 def test_what_the_edge_does_wrong_is_found(rehearsal: Rehearsal, name: str) -> None:
     """Whatever the scenario asks for; and the edge as it is is well."""

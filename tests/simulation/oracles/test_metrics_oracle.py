@@ -37,6 +37,7 @@ def rehearse() -> Iterator[Callable[[str, str], Rehearsal]]:
         yield Stages(place).rehearsal
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", METRICS)
 def test_a_wrong_number_is_found(rehearse: Callable[[str, str], Rehearsal], name: str) -> None:
     """Within sixty seeds; without the mistake, what found it finds nothing."""

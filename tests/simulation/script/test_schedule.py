@@ -131,6 +131,7 @@ def test_a_link_has_one_direction_or_two() -> None:
 # --- Drawn from a seed -----------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> None:
     """Every fault with a weight comes up, no other; some half of the slots stay empty.

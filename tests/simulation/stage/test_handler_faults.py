@@ -58,6 +58,7 @@ def texts_of(played: Played) -> list[str]:
 # --- It happens --------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("step", "seen"),
     [

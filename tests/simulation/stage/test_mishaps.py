@@ -218,6 +218,7 @@ def test_no_line_says_where_the_program_is(rehearsal: Rehearsal) -> None:
     assert not any(PROGRAM in text for text in texts)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", NAMES)
 def test_what_happens_to_files_is_seen(rehearsal: Rehearsal, name: str) -> None:
     """By the process that finds it so; and what an operator does about it helps."""
@@ -233,6 +234,7 @@ def test_it_is_told_what_happens(rehearsal: Rehearsal) -> None:
     assert f"{AT_REST}{happens.text}" in told
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "planted", "words"), PLANTS)
 def test_who_does_not_see_it_is_found(
     rehearsal: Rehearsal, name: str, planted: Any, words: str

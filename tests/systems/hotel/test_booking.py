@@ -185,6 +185,7 @@ async def test_money_that_went_back_is_shown(tmp_path: Path) -> None:
 # --- Late, and twice -------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("state", WAITS_FOR)
 async def test_a_message_that_a_state_does_not_wait_for_is_harmless(

@@ -42,6 +42,7 @@ async def compete(hotel: Whole, wish: CreateBooking, round_: int, *, killed: str
     assert {each.kind for each in refusals} == {"conflict"}
 
 
+@pytest.mark.sampled
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "rounds"),

@@ -69,6 +69,7 @@ def calm() -> Iterator[Rehearsal]:
 
 
 # Each search takes seconds: a third of them in every run, all of them among the long tests.
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",
     [

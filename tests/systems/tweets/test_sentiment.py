@@ -15,6 +15,7 @@ from actors.systems.tweets.analyser import Analyser
 from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import ScoreTexts
 from actors.systems.tweets.sentiment import SentimentService
+from tests.few_examples import few
 
 ORIGINAL = SentimentIntensityAnalyzer()
 OURS = Analyser()
@@ -44,6 +45,7 @@ WORDS = [
 texts = st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join) | st.text(max_size=80)
 
 
+@few(8)
 @given(texts)
 def test_every_score_is_vaders_own(text: str) -> None:
     """What is left out of sight of VADER's rules is what they do not look at."""

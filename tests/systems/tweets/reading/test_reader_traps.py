@@ -115,6 +115,7 @@ WHOLE: dict[str, bytes] = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("way", BROKEN)
 async def test_a_broken_connection_is_replaced(tmp_path: Path, way: str) -> None:
     """By one that asks for what was missed; nothing crashes, and nothing is made up."""

@@ -72,6 +72,7 @@ def until(end_s: float, status: int, body: Any, **headers: str) -> Callable[[Pos
     return script
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("what", ACCOUNT)
 def test_an_account_wide_no_loses_nothing(tmp_path: Path, what: str) -> None:
     """An hour of it: all is done within a window after it ends, and X was asked seldom."""

@@ -8,12 +8,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
 from actors.kernel.clock import ManualClock, SystemClock
 from actors.systems.x_platform.api.written_entities import find_entities, mentioned
+from tests.few_examples import few
 from tests.http_edge.serving import hang_up
 from tests.systems.x_platform.api.embedded_x import (
     LIKES,
@@ -75,7 +76,7 @@ async def check(x: EmbeddedX, method: str, path: str, data: bytes = b"") -> None
             assert body.keys() <= {"data", "includes", "errors", "meta"}
 
 
-@settings(max_examples=10)
+@few(4)
 @given(bodies=st.lists(BODIES | st.binary(max_size=60), min_size=10, max_size=10))
 async def test_any_body_is_answered_in_xs_form(bodies: list[bytes]) -> None:
     """JSON that fits, nearly fits or does not, and what is no JSON at all."""
@@ -85,7 +86,7 @@ async def test_any_body_is_answered_in_xs_form(bodies: list[bytes]) -> None:
                 await check(x, "POST", path, body)
 
 
-@settings(max_examples=10)
+@few(4)
 @given(queries=st.lists(st.tuples(PATHS, QUERIES), min_size=10, max_size=10))
 async def test_any_query_is_answered_in_xs_form(queries: list[tuple[str, str]]) -> None:
     """Names and values of any bytes, escaped or not, for every address."""
