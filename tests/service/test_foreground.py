@@ -314,6 +314,7 @@ async def test_what_was_applied_leaves_the_outbox_without_other_commits(
         assert run.count("a", "outbox") <= 10
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("store", [None, HoppingStore])
 @pytest.mark.parametrize("seed", range(4))
 async def test_burst_is_answered_first_and_all_of_it_done_after(

@@ -49,6 +49,7 @@ OUT_OF_DATE = ("TypeError", "AttributeError", "NameError", "processor time")
 
 
 # The reference systems' are long: what their scenarios find, tests beside these say.
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",
     [

@@ -154,6 +154,7 @@ def blind_audit(folder: Path, config: Config, now_us: int) -> list[str]:
     return []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("scenario", "audits", "code"),
     [

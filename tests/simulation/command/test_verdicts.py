@@ -79,6 +79,7 @@ def played(scenario: type[Misspelling], *words: str, first: int = FIRST) -> int:
     return inside(*always, "--seed", str(first), *words, systems=[tally(scenario=scenario)])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("scenario", "words"),
     [

@@ -135,6 +135,7 @@ PLANTS: Final = (
 )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("planted", "words"), PLANTS)
 def test_what_is_not_held_is_found(rehearsal: Rehearsal, planted: Any, words: str) -> None:
     """And what is acknowledged, and is not there."""

@@ -110,6 +110,7 @@ def test_an_oracle_finds_it_at_its_moment(rehearse: Rehearse, name: str) -> None
     assert rehearsal.play(script).troubles == ()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "seed", "words"),
     [

@@ -55,6 +55,7 @@ def test_each_knob_is_drawn_and_often_none(rng: Rng) -> None:
     assert 0.3 < sum(not knobs for knobs in drawn) / len(drawn) < 0.8
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("key", VALUES)
 def test_a_knob_is_a_key_of_the_configuration(rehearsal: Rehearsal, key: str) -> None:
     """With each of its values all holds; a process that runs so is another run."""

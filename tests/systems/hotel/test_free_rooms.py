@@ -27,6 +27,7 @@ FREE = (1, 64, 65, 5_000, 10_000)
 DAYS = (DAY.isoformat(), (DAY + dt.timedelta(days=2)).isoformat())
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("type_", [None, "double"])
 @pytest.mark.parametrize("limit", [1, 2, 5, 50])
 async def test_five_free_rooms_of_ten_thousand_are_found_without_a_look_at_each(

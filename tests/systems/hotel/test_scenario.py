@@ -172,6 +172,7 @@ def test_all_holds(profile: str, seeds: int) -> None:
             assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seeds", [2, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.parametrize("time_zone", TIME_ZONES)
 def test_all_holds_by_every_calendar(time_zone: str, seeds: int) -> None:

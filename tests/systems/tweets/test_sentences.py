@@ -101,6 +101,7 @@ async def test_a_short_text_has_vaders_own_score(text: str) -> None:
     assert await score(text) == sentiment.score(ScoreTexts(texts=[text]))[0].compound
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("word", ["\U0001f600", "\U0001f600. ", "good. ", "a. ", "x\n", "x :) "])
 async def test_the_longest_text_is_scored_in_bounded_parts(word: str) -> None:
     """X's longest, at its worst: all of it, and no part that a scorer cuts or takes long for."""

@@ -71,6 +71,7 @@ def stage() -> Iterator[Callable[[str], Rehearsal]]:
         yield partial(Stages(place).rehearsal, "tweets")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", ["lock", "ask_x", "unrule", "disconnect", "stop"])
 def test_what_is_upset_later_excuses_nothing_before(
     stage: Callable[[str], Rehearsal], kind: Kind
