@@ -169,6 +169,10 @@ def things(shards: int) -> Sharded:
             "`merge` sorts ListThings by '-size', and what it lists has no such field",
         ),
         (
+            sharded(handling(ListThings, list[Refusal]), merge={ListThings: "field"}),
+            "`merge` sorts ListThings by 'field', which may be None, and None has no place",
+        ),
+        (
             sharded(handling(ListTotals, Page), merge={ListTotals: "kind"}),
             "its reply is neither a list nor a struct of `items` and `next` alone",
         ),
