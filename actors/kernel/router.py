@@ -69,6 +69,12 @@ class Router:
         """Return the actor of that very name: it alone has what is meant. Raises NoSuchActor."""
         return self._registry.actor(name).ref
 
+    def is_well(self, name: str) -> bool:
+        """Whether the actor of that name gets on with what it is given. Raises NoSuchActor."""
+        actor = self._registry.actor(name)
+        stuck = stuck_s(actor, self._clock.monotonic())
+        return health_of(actor, stuck, self._stalled_s) == "up"
+
     def in_rotation(self, service: str) -> list[AsyncioActor]:
         """Return the replicas that get messages now; of shards all. Raises NoSuchActor."""
         replicas = self._registry.replicas(service)

@@ -29,7 +29,7 @@ from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect
 from actors.service.hosted_service import Running
 from actors.service.json_types import decoder_of
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
-from actors.service.sharded.merging import AskForPart, answer_part
+from actors.service.sharded.merging import is_page, part_of
 from actors.service.sharded.shard_guard import guarded
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
@@ -88,10 +88,11 @@ class ServiceHost(Behavior):
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
         if (sharding := hosted.directory.catalog.sharding_of(hosted.name)) is not None:
             for spec in specs:
+                handler = self._handlers[spec.message]
                 if spec.kind in {"command", "event"}:
-                    handler = self._handlers[spec.message]
                     self._handlers[spec.message] = guarded(handler, sharding, hosted.name)
-            self._handlers[AskForPart] = _builtin(partial(answer_part, self._handlers))
+                elif type_name(spec.message) in sharding.in_order and is_page(spec.reply):
+                    self._handlers[spec.message] = part_of(handler, sharding)
         self._own = type(service).handlers
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[RemoveApplied] = _builtin(lambda _tx, _message: None)

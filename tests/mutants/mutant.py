@@ -15,7 +15,18 @@ TABLE: Final = Path(__file__).parent / "table"
 # What is planted while the code runs, in tests/simulation/plants.py.
 PLANTED: Final = "planted"
 KINDS: Final = (
-    *("engine", PLANTED, "caches", "shards", "hotel", "tweets", "x_platform", "edge", "overload"),
+    *(
+        "engine",
+        PLANTED,
+        "caches",
+        "shards",
+        "hotel",
+        "tweets",
+        "x_platform",
+        "edge",
+        "overload",
+        "tracing",
+    ),
 )
 
 

@@ -30,6 +30,7 @@ from tests.simulation.couriers import COURIERS
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TALLY
 from tests.simulation.workshop_scenario import WORKSHOP
+from tests.tracing.traced_hotel import TRACED_HOTEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from actors.simulation.stage.staging import Played
     from tests.simulation.plants import Plant
 
-OURS: Final = {each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS, BOARD, CAFE)}
+OURS: Final = {
+    each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS, BOARD, CAFE, TRACED_HOTEL)
+}
 PLANTED: Final = {each.name: each for each in (*SYSTEMS, *OURS.values()) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20

@@ -33,6 +33,7 @@ class Row(NamedTuple):
 class Sent(NamedTuple):
     """A message of a traced request, as it went on its way."""
 
+    sender: str
     receiver: str
     trace_id: str
     parent_id: str
@@ -53,18 +54,18 @@ def noting() -> Iterator[set[Sent]]:
     """Note each message and each due timer that is traced, whichever incarnation sends it."""
     sent: set[Sent] = set()
 
-    def note(receiver: str, name: str, trace: str | None) -> None:
+    def note(sender: str, receiver: str, name: str, trace: str | None) -> None:
         _, _, context = (trace or "").partition(" ")
         if context:
             trace_id, parent_id, _ = context.split("-")
-            sent.add(Sent(receiver, trace_id, parent_id, name))
+            sent.add(Sent(sender, receiver, trace_id, parent_id, name))
 
     def envelope(self: Any, message: Any) -> Any:
-        note(self._receiver, message.message_type, message.trace)
+        note(self._sender, self._receiver, message.message_type, message.trace)
         return go(self, message)
 
     def start(self: Any, timer: Any) -> None:
-        note(self._name, timer.message_type, timer.trace)
+        note(self._name, self._name, timer.message_type, timer.trace)
         begin(self, timer)
 
     go, begin = Channel._envelope, Scheduler._start
@@ -75,9 +76,11 @@ def noting() -> Iterator[set[Sent]]:
 def wrong_traces(rows: list[Row], sent: set[Sent]) -> Iterator[str]:
     """Yield each span without the one that led to it, and each message that was sent and has none.
 
+    What led to a message is of its sender.
+
     Of a system at rest, which has nothing under way.
     """
-    spans = {row.span_id for row in rows}
+    spans = {row.span_id: row.service for row in rows}
     for row in rows:
         if row.kind == "request":
             continue
@@ -85,5 +88,7 @@ def wrong_traces(rows: list[Row], sent: set[Sent]) -> Iterator[str]:
             yield f"an orphan: {row}"
     kept = {(row.service, row.trace_id, row.parent_id, row.name) for row in rows}
     for each in sent:
+        if spans.get(each.parent_id, each.sender) != each.sender:
+            yield f"below another service's step: {each}"
         if (each.receiver, each.trace_id, each.parent_id, each.name) not in kept:
             yield f"a hole: {each}"

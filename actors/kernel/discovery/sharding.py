@@ -20,6 +20,8 @@ class Sharding(msgspec.Struct, frozen=True):
     shards: int
     # Commands without a key, by their types' names: any place takes them, and makes one.
     creates: frozenset[str] = frozenset()
+    # Likewise the queries whose answers are one list, by a field of what it lists.
+    in_order: frozenset[str] = frozenset()
 
     def names(self) -> list[str]:
         """Return the names of the places, each an actor's and a file's."""

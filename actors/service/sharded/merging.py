@@ -8,30 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.kernel.messages import Query, Refusal
+from actors.kernel.messages import Refusal
 from actors.service.sharded.shard_check import items_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from actors.kernel.discovery.sharding import Sharding
     from actors.service.sharded.sharded import Sharded
     from actors.store.store import BoundHandler
 
 BEGINNING: Final = "0"
 
 
-class AskForPart(Query):
-    """A shard's part of a page, and where each row of it stands there."""
-
-    question: Any
-
-
 class Part(msgspec.Struct, frozen=True):
-    """A shard's own page, and the `seq` of each of its rows."""
+    """A shard's own page of at most `limit` rows, and the `seq` of each."""
 
     page: Any
     places: Sequence[int]
+    limit: int
 
 
 class _NotedPages:
@@ -40,32 +36,43 @@ class _NotedPages:
     def __init__(self, tx: Any) -> None:
         self._tx = tx
         self.places: list[int] | None = None
+        self.limit = 0
 
     def page(self, sql: str, *params: Any, limit: int) -> tuple[list[sqlite3.Row], str | None]:
         """As ReadTransaction.page."""
         rows, following = self._tx.page(sql, *params, limit=limit)
-        self.places = [row["seq"] for row in rows]
+        self.places, self.limit = [row["seq"] for row in rows], limit
         return rows, following
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)
 
 
-def answer_part(handlers: Mapping[Any, BoundHandler], tx: Any, ask: AskForPart) -> Any:
-    """Answer the question within, by its own handler. Raises TypeError where places are unknown."""
-    noted = _NotedPages(tx)
-    page = handlers[type(ask.question)].function(noted, ask.question)
-    if isinstance(page, Refusal):
-        return page
-    places = noted.places
-    if places is None or len(places) != len(page.items):
-        error = (
-            f"the page of {type(ask.question).__name__} has {len(page.items)} items of "
-            f"{'no' if places is None else len(places)} rows of tx.page: of a sharded service each "
-            f"row of tx.page is an item, so that a page can end between any two"
-        )
-        raise TypeError(error)
-    return Part(page, places)
+def part_of(handler: BoundHandler, sharding: Sharding) -> BoundHandler:
+    """Return a shard's handler of pages that are merged: it replies a Part where all are asked.
+
+    It raises TypeError where places are unknown.
+    """
+    function = handler.function
+
+    def run(tx: Any, question: Any) -> Any:
+        if sharding.key_of(question) is not None:
+            return function(tx, question)
+        noted = _NotedPages(tx)
+        page = function(noted, question)
+        if isinstance(page, Refusal):
+            return page
+        places = noted.places
+        if places is None or len(places) != len(page.items):
+            error = (
+                f"the page of {type(question).__name__} has {len(page.items)} items of "
+                f"{'no' if places is None else len(places)} rows of tx.page: of a sharded service "
+                f"each row of tx.page is an item, so that a page can end between any two"
+            )
+            raise TypeError(error)
+        return Part(page, places, noted.limit)
+
+    return msgspec.structs.replace(handler, function=run)
 
 
 class Merging:
@@ -79,7 +86,7 @@ class Merging:
         """`reply` is what the query's handler is typed to reply."""
         self._by = by
         self._shards = shards
-        self._is_page = isinstance(by, str) and not _is_list(reply) and items_of(reply) is not None
+        self._is_page = isinstance(by, str) and is_page(reply)
 
     def questions(self, message: Any) -> list[Any] | Refusal:
         """Return what each shard is asked, or why nothing is."""
@@ -90,9 +97,7 @@ class Merging:
             places *= self._shards
         if len(places) != self._shards:
             return Refusal.invalid("after is no cursor of this list", field="after")
-        return [
-            AskForPart(question=msgspec.structs.replace(message, after=place)) for place in places
-        ]
+        return [msgspec.structs.replace(message, after=place) for place in places]
 
     def merged(self, message: Any, answers: Sequence[Any]) -> Any:
         """Return the one answer, of the shards' in their order. Raises what a function raises."""
@@ -117,7 +122,7 @@ class Merging:
 
     def _page(self, message: Any, parts: Sequence[Part]) -> Any:
         ordered = self._in_order([part.page.items for part in parts])
-        taken = ordered[: message.limit]
+        taken = ordered[: min(part.limit for part in parts)]
         counts = [0] * len(parts)
         for _, number in taken:
             counts[number] += 1
@@ -142,5 +147,6 @@ def merging_of(sharded: Sharded, service: Any) -> dict[Any, Merging]:
     }
 
 
-def _is_list(reply: Any) -> bool:
-    return getattr(reply, "__origin__", None) is list
+def is_page(reply: Any) -> bool:
+    """Whether a handler that is typed to reply this replies a page."""
+    return getattr(reply, "__origin__", None) is not list and items_of(reply) is not None

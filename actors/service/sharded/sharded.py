@@ -64,4 +64,5 @@ class Sharded(Instances, frozen=True, kw_only=True):
     def sharding(self, service: str) -> Sharding:
         """Return where each key is, of a service called `service`."""
         creates = frozenset(type_name(each) for each in self.creates)
-        return Sharding(service, self.key, self.shards, creates)
+        in_order = frozenset(type_name(q) for q, by in self.merge.items() if isinstance(by, str))
+        return Sharding(service, self.key, self.shards, creates, in_order)

@@ -55,8 +55,7 @@ class ShardedAsks:
         """As ActorSystem.ask. Of all shards each has to answer: else it ends in the first error."""
         place = self.place_of(message, key)
         if place is None and isinstance(message, Command):
-            self._turn += 1
-            place = self._names[self._turn % len(self._names)]
+            place = self._next()
         if place is not None:
             return self._ask(place, message, timeout_s=timeout_s, key=key)
         whole: AsyncioFuture[Any] = AsyncioFuture(self._loop)
@@ -88,6 +87,15 @@ class ShardedAsks:
         return whole
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _next(self) -> str:
+        """Return the next shard that is well; where none is, the one whose turn it would be."""
+        count = len(self._names)
+        self._turn += 1
+        turns = [self._names[(self._turn + each) % count] for each in range(count)]
+        chosen = next((name for name in turns if self._router.is_well(name)), turns[0])
+        self._turn += turns.index(chosen)
+        return chosen
 
     def _settle(
         self,

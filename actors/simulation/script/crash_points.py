@@ -9,7 +9,6 @@ import msgspec
 from actors.kernel.messages import Expired, GaveUp, Refused, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.service.service import Service
-from actors.service.sharded.merging import AskForPart
 from actors.service.stateless.replicas import Instances, Replicas
 from actors.simulation.errors import NoSuchHandler
 from actors.simulation.script.schedule import Step
@@ -102,8 +101,6 @@ def message_name(message: Any) -> str:
     """Return what a message is called in points and traces: one put off, by its effect."""
     if isinstance(message, EffectPutOff):
         return _put_off(type(message.command))
-    if isinstance(message, AskForPart):
-        return message_name(message.question)
     return type_name(type_of(message))
 
 

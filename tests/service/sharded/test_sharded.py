@@ -15,8 +15,10 @@ from actors.errors import (
     NotScalable,
     ServiceUnavailable,
 )
+from actors.faults.lab.fault_order import FaultOrder
 from actors.kernel.discovery.sharding import Sharding
 from actors.kernel.messages import Refusal
+from actors.service.sharded.merging import Merging, Part
 from actors.service.sharded.sharded import Sharded
 from tests.kernel.kernel_harness import turns
 from tests.service.desks import SteppingClock, office
@@ -33,6 +35,7 @@ from tests.service.sharded.stall import (
     OpenOrder,
     OpenSome,
     Order,
+    OrderPage,
     PayLater,
     PayOrder,
     PlaceOrder,
@@ -194,9 +197,11 @@ async def test_a_shards_end_is_its_own(tmp_path: Path, clock: SteppingClock) -> 
             True,
             True,
         ]
+        # What makes its own key, and has none of a request, makes one of the others'.
+        made = [await run.ask("orders", OpenOrder(cups=1)) for _ in range(SHARDS)]
         run.system.resume("orders-2")
         await turns()
-        assert len(await run.ask("orders", LargestOrders())) == len(IDS)
+        assert len(await run.ask("orders", LargestOrders())) == len(IDS) + len(made)
         # What is asked of nobody by name, and a number that files depend on.
         with pytest.raises(NoSuchActor):
             await run.ask("orders-2", CountCups())
@@ -250,6 +255,34 @@ async def test_pages_neither_skip_nor_repeat(
         assert ordered == IDS[:20]  # in the order of their time, across the shards
         wrong = await run.ask("orders", ListOrders(after="1.2"))
         assert wrong == Refusal.invalid("after is no cursor of this list", field="after")
+
+
+def test_a_page_ends_where_a_shards_does() -> None:
+    """Where a handler lists fewer than it is asked for, nothing is passed over to be shown late."""
+    merging = Merging("id", OrderPage, 2)
+    first = [Order(id=f"a{number}", cups=1, paid=False, at_us=1) for number in range(3)]
+    other = [Order(id=f"b{number}", cups=1, paid=False, at_us=1) for number in range(3)]
+    parts = [Part(OrderPage(items=each, next="3"), [1, 2, 3], 3) for each in (first, other)]
+    page = merging.merged(ListOrders(limit=100), parts)
+    assert (page.items, page.next) == (first, "3.0")
+
+
+async def test_a_fault_of_a_list_strikes_in_each_shard(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Its shards are asked what the client asks: faults, traces and counts have its name."""
+    async with office(tmp_path, stall(), clock=clock) as run:
+        order = FaultOrder(
+            kind="latency",
+            service="orders",
+            of="queries",
+            message_type="ListOrders",
+            latency_ms=0.001,
+        )
+        run.system.faults.begin(order)
+        page = run.system.ask("orders", ListOrders(), timeout_s=5.0)
+        assert run.system.faults.mend_all()[0].hits == SHARDS
+        assert (await page).items == []
 
 
 def all_are_shown(run: Office, places: list[str]) -> bool:
