@@ -132,7 +132,9 @@ def pytest_runtest_makereport(
 def tmp_path() -> Iterator[Path]:
     """A folder of the test's own, in memory, as all that is removed; `on_disk` is another."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+        place = Path(folder) / "test"  # what a test puts beside it is its own, too
+        place.mkdir()
+        yield place
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ TOLD: Final = {
     "a section that is not there": (
         "configuration: no system that is booted has a section 'note'; there are runtime, "
         "log, mailbox, supervisor, service, store, cache, backup, channel, timer, background, "
-        "effect, breaker, remote, trace, edge, notes"
+        "effect, breaker, remote, trace, faults, edge, notes"
     ),
     "a value in place of a section": (
         "configuration: notes is a table, and no value: set its keys, such as notes.kept_s"

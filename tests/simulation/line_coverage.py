@@ -28,15 +28,18 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = 500
-# Those of the program; what uses of the platform what they do not, of its handlers, its messages
-# and its versions; and X as others have it, which sends nothing again after a break, and fills gaps
-# by its stream.
+# Those of the program; what uses of the platform what they do not, of its handlers, its messages,
+# its versions, its caches, its shards and its traces; and X as others have it, which sends nothing
+# again after a break, and fills gaps by its stream.
 PLAYED: Final = (
     (),
     ("tests.simulation.workshop_scenario:WORKSHOP",),
     ("tests.simulation.depot:DEPOT",),
     ("tests.simulation.couriers:COURIERS",),
     ("tests.simulation.bakery.bakery:BAKERY",),
+    ("tests.simulation.board:BOARD",),
+    ("tests.simulation.cafe:CAFE",),
+    ("tests.tracing.traced_hotel:TRACED_HOTEL",),
     ("tweets", "--set", "x.gaps_filled_by=stream", "--set", "x.backfill_minutes_max=0"),
 )
 # Percent of the lines.

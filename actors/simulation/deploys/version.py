@@ -18,6 +18,7 @@ from actors.simulation.oracles.shards.shard_oracle import Declared, shard_of
 from actors.simulation.oracles.subscriptions import Subscriber
 from actors.store.files.schema_check import columns_of
 from actors.system import System, services_of
+from http_edge.endpoints.stream_endpoint import StreamEndpoint
 from http_edge.listener import GATEWAY
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     `messages` are the types that each service handles, by (service, stored name), and `groups` are
     those in which actors stand; `specs` are these, by their names. `parts` are what its next
-    version may have a mistake in, `routes` the path and method of all that its gateway answers;
-    `shards` the services that are kept so.
+    version may have a mistake in, `routes` the path and method of all that its gateway answers,
+    `streams` those that give a list's pages one after the other; `shards` the
+    services that are kept so.
     """
 
     systems: tuple[System, ...]
@@ -45,6 +47,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[tuple[str, str], Any]
     parts: Parts
     routes: frozenset[tuple[str, str]]
+    streams: frozenset[tuple[str, str]]
     shards: tuple[Declared, ...] = ()
 
     @classmethod
@@ -68,6 +71,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             messages=messages,
             parts=Parts(systems, wiring),
             routes=frozenset(_routes_of(systems, wiring)),
+            streams=frozenset(_routes_of(systems, wiring, StreamEndpoint)),
             shards=tuple(_shards_of(factories)),
         )
 
@@ -135,10 +139,14 @@ def _shards_of(factories: Mapping[str, Any]) -> Iterator[Declared]:
             yield Declared(name, factory.key, factory.shards, columns)
 
 
-def _routes_of(systems: Sequence[System], wiring: Wiring) -> Iterator[tuple[str, str]]:
-    """Yield path and method of all that the gateway answers; what answers GET answers HEAD."""
+def _routes_of(
+    systems: Sequence[System], wiring: Wiring, kind: type = object
+) -> Iterator[tuple[str, str]]:
+    """Yield path and method of what the gateway answers by such endpoints, a HEAD as a GET."""
     for system in systems:
         for row in system.addresses_in(wiring).get(GATEWAY, ()):
+            if not isinstance(row.endpoint, kind):
+                continue
             yield row.path, row.method
             if row.method == "GET":
                 yield row.path, "HEAD"

@@ -16,6 +16,7 @@ from actors.simulation.oracles.once_oracle import inner_of
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from actors.config import AdmissionConfig
     from actors.kernel.envelope import Envelope
@@ -63,6 +64,7 @@ class AdmissionOracle:
         """Nothing was asked."""
         self._config = config
         self._fewest = self._fewest_of(config)
+        self._streams: set[Shape] = set()
         # By the requests' ids: what clients have sent, and what services have begun of it.
         self._sent: dict[str, _Sent] = {}
         # How many were ever sent: each may have left a saga behind, which outlives its process.
@@ -88,8 +90,15 @@ class AdmissionOracle:
         """How many of a kind may ever be in progress."""
         return self._config.in_progress_max
 
-    def begin(self, config: AdmissionConfig) -> None:
-        """Another process, configured so: what the last one worked on is gone with it."""
+    def begin(
+        self, config: AdmissionConfig, streams: AbstractSet[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Another process, configured so: what the last one worked on is gone with it.
+
+        At `streams`, paths and methods, a list is given page by page: such a request stays for as
+        long as its reader takes, and is of no kind.
+        """
+        self._streams = {_shape(method, path) for path, method in streams}
         self._config = config
         self._fewest = min(self._fewest, self._fewest_of(config))
         self._pending.clear()
@@ -102,9 +111,10 @@ class AdmissionOracle:
             self._sent = {
                 name: each for name, each in self._sent.items() if each.until_s + LOST_S > now_s
             }
-        bounded = not as_operator and not target.startswith(VITAL)
+        shape = _shape(method, target)
+        bounded = not (as_operator or target.startswith(VITAL) or shape in self._streams)
         self._sent_ever += bounded
-        self._sent[request_id] = _Sent(_shape(method, target), bounded, now_s, float("inf"))
+        self._sent[request_id] = _Sent(shape, bounded, now_s, float("inf"))
 
     def ended(self, request_id: str, until_s: float) -> None:
         """Hear that its client waits no longer, and until when it may still be in progress."""

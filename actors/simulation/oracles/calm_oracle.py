@@ -23,6 +23,11 @@ CONNECTED_MAX: Final = 16
 # How long after the last thing that was done to it, and after the last service was up again, all is
 # as if nothing had been: longer than a channel, a probe of the disk or a breaker waits.
 RECOVERED_S: Final = 15.0
+# What ends one reason why somebody does not do all of its work; any other stays.
+ENDS: Final[dict[type[lifecycle.LifecycleEvent], type[lifecycle.LifecycleEvent]]] = {
+    lifecycle.Resumed: lifecycle.Suspended,
+    lifecycle.Recovered: lifecycle.Degraded,
+}
 # Who does these things has asked for them.
 ASKED_FOR: Final = (lifecycle.Suspended, lifecycle.Resumed, lifecycle.Stopped)
 
@@ -39,7 +44,8 @@ class CalmOracle:
         # When something was last done to it; None: nothing was.
         self._disturbed_s: float | None = None
         self._lasting: set[tuple[str, str]] = set()
-        self._down: set[str] = set()
+        # Who is not up, and what has happened to it since it was.
+        self._down: dict[str, set[type[lifecycle.LifecycleEvent]]] = {}
         self._sent_too_soon: dict[str, int] = {}
         # Each disturbance: from when, and until when it lasted; without an end it still does.
         self._spans: list[list[float]] = []
@@ -55,7 +61,7 @@ class CalmOracle:
     @property
     def down(self) -> AbstractSet[str]:
         """Who is not up, of those that were, or does not do all of its work."""
-        return self._down
+        return self._down.keys()
 
     def down_since(self, at_s: float) -> AbstractSet[str]:
         """Return who was not up then, and has not been since."""
@@ -105,8 +111,7 @@ class CalmOracle:
         """Yield what should not happen to an actor in calm."""
         calm = self.since_s(now_s) is not None
         if isinstance(event, lifecycle.Started):
-            self._down.discard(event.name)
-            self._end(("down", event.name), now_s)
+            self._up(event.name, now_s)
             if not self.undisturbed:  # a process may have begun with it parked
                 self.disturb(now_s)
             return
@@ -119,11 +124,15 @@ class CalmOracle:
         if self.undisturbed:
             return
         self.disturb(now_s)
-        if isinstance(event, lifecycle.Restarted | lifecycle.Resumed | lifecycle.Recovered):
-            self._down.discard(event.name)
-            self._end(("down", event.name), now_s)
+        if isinstance(event, lifecycle.Restarted):
+            self._up(event.name, now_s)
+        elif type(event) in ENDS:
+            why = self._down.get(event.name, set())
+            why.discard(ENDS[type(event)])
+            if not why:
+                self._up(event.name, now_s)
         elif not isinstance(event, lifecycle.DeadLettered | lifecycle.HookFailed):
-            self._down.add(event.name)
+            self._down.setdefault(event.name, set()).add(type(event))
             self._begin(("down", event.name), now_s)
 
     def batch(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
@@ -156,6 +165,10 @@ class CalmOracle:
                 yield f"the mailbox of {name} has rejected {lacking} messages"
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _up(self, name: str, now_s: float) -> None:
+        self._down.pop(name, None)
+        self._end(("down", name), now_s)
 
     def _begin(self, what: tuple[str, str], now_s: float) -> None:
         if what not in self._open:

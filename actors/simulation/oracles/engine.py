@@ -208,12 +208,13 @@ class Engine:
         groups: Mapping[str, str],
         specs: Mapping[str, Group],
         routes: AbstractSet[tuple[str, str]],
+        streams: AbstractSet[tuple[str, str]] = frozenset(),
         shards: Sequence[Declared] = (),
     ) -> None:
         """Hear that another process begins, how it is configured, and who listens to what there.
 
-        `groups` are by actor, `specs` the groups, by their names; `routes` the gateway's addresses;
-        `shards` the services that are kept so.
+        `groups` are by actor, `specs` the groups, by their names; `routes` the gateway's addresses,
+        of which `streams` give whole lists; `shards` the services that are kept so.
         """
         if config != self.config:
             self._configure(config)
@@ -222,7 +223,7 @@ class Engine:
         self._supervision.begin(groups)
         self._siblings.begin(groups, specs)
         self._delays.begin(alone=not groups)
-        self.admissions.begin(config.edge.admission)
+        self.admissions.begin(config.edge.admission, streams)
         self.metrics.begin(routes, self._clock.monotonic())
         self._order.begin()
         self._replies.begin()

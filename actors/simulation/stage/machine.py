@@ -180,6 +180,7 @@ class Machine:
                 version.groups,
                 version.specs,
                 version.routes,
+                version.streams,
                 version.shards,
             )
         if self._lock is not None:

@@ -63,6 +63,15 @@ async def test_what_an_operator_asks_is_not_bounded() -> None:
     assert list(oracle.given("bell", [asked("a"), asked("b")])) == []
 
 
+async def test_whole_lists_are_of_no_kind() -> None:
+    oracle = AdmissionOracle(admission(1))
+    oracle.begin(admission(1), {(PATH, "GET")})
+    for name, method in (("a", "GET"), ("b", "GET"), ("c", "POST"), ("d", "POST")):
+        oracle.sends(name, method, PATH, 1.0, as_operator=False)
+    assert list(oracle.given("bell", [asked("a"), asked("b"), asked("c")])) == []
+    assert list(oracle.given("bell", [asked("d")])) == ["2 Ring of bell are in progress, of 1"]
+
+
 def test_who_is_refused_meets_as_many_of_its_kind() -> None:
     """One whose client has left may still be in progress, until he is told otherwise."""
     oracle = sent(1, "a", "b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,21 @@ def test_a_counter_that_goes_back_is_told() -> None:
     gone = Scrape("\n".join(line for line in TEXT.splitlines() if "_count" not in line))
     assert list(gone.fallen(before.samples, {"b"})) == ["wait_seconds_count a was 3, and is gone"]
     assert list(gone.fallen(before.samples, {"a"})) == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(2, []), (1, ["a was restarted 2 times, and not 1"])])
+def test_the_restarts_of_a_replica_that_is_gone_may_be_gone(number: int, told: list[str]) -> None:
+    """Of one that is there they are all there, were it another of that name."""
+    oracle = MetricsOracle()
+    oracle.begin(frozenset(), 0.0)
+    oracle.restarted("a")
+    oracle.restarted("a")
+    scrape = partial(oracle.scraped, begun_s=1.0, now_s=2.0, links_whole=True)
+    assert [*scrape("", oracle.known())] == ["a was restarted 2 times, and not 0"]
+    oracle.left_for_good("a")
+    assert [*scrape("", oracle.known())] == []
+    text = f'{OURS}actor_restarts_total{{actor="a"}} {number}.0'
+    assert [*scrape(text, oracle.known())] == told
 
 
 def test_what_is_no_sample_is_refused() -> None:

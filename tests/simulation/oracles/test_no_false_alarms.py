@@ -279,6 +279,19 @@ def test_who_comes_up_late_was_not_calm_before() -> None:
     assert oracle.since_s(30.0 + RECOVERED_S) == 30.0 + RECOVERED_S
 
 
+@pytest.mark.parametrize("first", [lifecycle.Recovered, lifecycle.Resumed])
+def test_who_is_suspended_and_degraded_is_not_up_until_both_are_over(first: Any) -> None:
+    last = {lifecycle.Recovered: lifecycle.Resumed, lifecycle.Resumed: lifecycle.Recovered}[first]
+    oracle = CalmOracle(roomy=True)
+    oracle.disturb(0.0)
+    degraded = lifecycle.Degraded(name="bell", error="its disk is full")
+    events = [degraded, lifecycle.Suspended(name="bell"), first(name="bell")]
+    assert [said for event in events for said in oracle.hear(event, 1.0)] == []
+    assert oracle.since_s(1.0 + RECOVERED_S) is None
+    assert list(oracle.hear(last(name="bell"), 40.0)) == []
+    assert oracle.since_s(40.0 + RECOVERED_S) == 40.0 + RECOVERED_S
+
+
 def test_a_clock_set_forward_makes_keys_older_where_a_file_is_opened_after_it() -> None:
     """By half of the time that they are kept for, at most, each time; never while it is open."""
     ages, hour_us = KeyAges(), 3_600_000_000
