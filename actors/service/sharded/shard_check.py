@@ -112,7 +112,7 @@ def _query_faults(spec: HandlerSpec, name: str, lacks: str, sharded: Sharded) ->
     if sorted_by is None:
         yield f"`merge` sorts {name} by {merge!r}, and what it lists has no such field"
     elif any(isinstance(each, inspect.NoneType) for each in getattr(sorted_by, "types", ())):
-        yield f"`merge` sorts {name} by {merge!r}, which may be None, and None has no place in order"
+        yield f"`merge` sorts {name} by {merge!r}, which may be None: that has no place in it"
     if isinstance(type_info(spec.reply), inspect.StructType):
         after = {each.name: each for each in _fields(spec.message)}.get("after")
         if after is None or not isinstance(after.type, inspect.StrType) or after.default != "0":

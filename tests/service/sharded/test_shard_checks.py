@@ -170,7 +170,7 @@ def things(shards: int) -> Sharded:
         ),
         (
             sharded(handling(ListThings, list[Refusal]), merge={ListThings: "field"}),
-            "`merge` sorts ListThings by 'field', which may be None, and None has no place",
+            "`merge` sorts ListThings by 'field', which may be None: that has no place",
         ),
         (
             sharded(handling(ListTotals, Page), merge={ListTotals: "kind"}),
