@@ -92,7 +92,7 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
     report = UpgradeReport()
     try:
         marks = marks_of(classes.sharded.values())
-        refuse_other_shards(data_dir, marks, classes.with_store())
+        refuse_other_shards(data_dir, marks, classes.with_store(), config)
     except ConfigError as error:
         report.add(str(error))
     paths = {name: data_dir / f"{name}.db" for name in sorted(files | known.keys())}

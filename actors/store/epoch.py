@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
 IDENTITY = "SELECT store FROM identity"
-STAMP = "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity)"
+STAMP = (
+    "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity),"
+    " shard_key = ?, shards = ?"
+)
 EPOCH = "SELECT value, batch FROM epoch"
 TAKE_EPOCH = "UPDATE epoch SET value = ?"
 NEXT_EPOCH = "UPDATE epoch SET value = value + 1 WHERE value = ?"
@@ -158,7 +161,9 @@ class Epoch:
             return
         if admission.renewal is not None:
             begin_anew(self._connection, admission.renewal, store)
-        self._connection.execute(STAMP, (admission.folder, self._spec.name))
+        mark = admission.shard
+        of = (None, None) if mark is None else (mark.key, mark.shards)
+        self._connection.execute(STAMP, (admission.folder, self._spec.name, *of))
 
     def _commit(self, number: int) -> None:
         """Commit the transaction that has taken it; for who opens next, it is this process's."""

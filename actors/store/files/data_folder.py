@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from actors.errors import StoreLost
+from actors.errors import StoreForeign, StoreLost
 from actors.program import PROGRAM
 from actors.store.files.file_history import (
     known_histories,
@@ -27,7 +27,7 @@ from actors.store.files.manifest import (
     write_manifest,
 )
 from actors.store.files.renewal import Renewal, renewal
-from actors.store.files.shard_files import marks_of, refuse_other_shards
+from actors.store.files.shard_files import marks_of, other_shards, refuse_other_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from actors.kernel.discovery.sharding import Sharding
     from actors.kernel.rng import Rng
     from actors.store.files.file_history import FileHistory
+    from actors.store.files.manifest import ShardMark
 
 log = structlog.get_logger()
 
@@ -49,12 +50,14 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """How a service may open its file: as the process's `first`, at `epoch_min` or above.
 
     With a `renewal` its past is lost, and that was accepted: it begins anew with what there is.
+    Its file is marked as a `shard`, if it is one.
     """
 
     folder: str
     first: bool
     epoch_min: int = 0
     renewal: Renewal | None = None
+    shard: ShardMark | None = None
 
 
 class DataFolder:
@@ -83,7 +86,7 @@ class DataFolder:
         """
         self._path = path
         self._marks = marks_of(sharded)
-        refuse_other_shards(path, self._marks, names := list(names))
+        refuse_other_shards(path, self._marks, names := list(names), config)
         self._paths = {name: self.file_of(name) for name in names}
         self._config = config
         self._clock = clock
@@ -116,6 +119,7 @@ class DataFolder:
 
         StoreLost where something is missing, unless an operator has accepted that.
         """
+        mark = self._marks.get(service)
         with self._lock:
             manifest = self._manifest or self._begin()
             row = manifest.stores.get(service)
@@ -125,8 +129,14 @@ class DataFolder:
             if missing is None:
                 if self._forget_acceptance(service):
                     log.info("acceptance void", service=service, reason="nothing is missing")
+                if mark is not None and own is not None and own.store and own.shard is None:
+                    log.info(
+                        "shard adopted", service=service, key=mark.key, shards=mark.shards,
+                        advice="its file had no mark yet; of how many it was one before, only "
+                        f"{MANIFEST} can know",
+                    )  # fmt: skip
                 _, epoch = self._opened.get(service, (None, 0))
-                return Admission(folder=manifest.folder, first=first, epoch_min=epoch)
+                return Admission(folder=manifest.folder, first=first, epoch_min=epoch, shard=mark)
             if not accepted:
                 if row is None:  # so that its loss can be accepted
                     self._put(service, self._entry(service, None, 0))
@@ -139,7 +149,9 @@ class DataFolder:
             "loss accepted", service=service, missing=f"{service}.db {missing}",
             will_not_come_again={name: mark.applied for name, mark in given.marks.items()},
         )  # fmt: skip
-        return Admission(folder=manifest.folder, first=True, epoch_min=epoch_min, renewal=given)
+        return Admission(
+            folder=manifest.folder, first=True, epoch_min=epoch_min, renewal=given, shard=mark
+        )
 
     def opened(self, service: str, store: str, epoch: int, place: tuple[int, int]) -> bool:
         """Note that the service has its file; whether that is on disk.
@@ -236,6 +248,9 @@ class DataFolder:
             own: FileHistory | None = self._histories[service]
         else:
             own = owner_of(path, self._config, service)
+        mark = self._marks.get(service)
+        if own is not None and own.shard not in {None, mark}:
+            raise StoreForeign(other_shards(service, self._path, own.shard, mark))
         row = manifest.stores.get(service)
         missing = what_is_missing(service, own, self._others(service), row, manifest.folder)
         if moved and missing in (None, "is gone"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.errors import StoreError, StoreForeign
+from actors.store.files.manifest import ShardMark
 from actors.store.files.sqlite_file import corrupt, look, open_quietly
 from actors.store.messaging.origin import Numbering
 
@@ -37,12 +38,14 @@ class FileHistory(msgspec.Struct, frozen=True, kw_only=True):
     `folder` is None where it has no stamp yet, `store` where it was never opened by a service.
     Up to `acknowledged` its receivers have told it that they applied what it sent. `marks` are the
     highest numbers that it has applied itself, by sender and the sender's file. `knows` is with
-    whom it has had to do at all: it has nothing to say of anybody else.
+    whom it has had to do at all: it has nothing to say of anybody else. `shard` is a shard's, once
+    it was opened by a version that marks them.
     """
 
     folder: str | None = None
     service: str | None = None
     store: str | None = None
+    shard: ShardMark | None = None
     epoch: int = 0
     last: dict[str, int] = {}
     former: dict[str, tuple[tuple[str, int], ...]] = {}
@@ -197,12 +200,14 @@ def history_of(connection: sqlite3.Connection) -> tuple[FileHistory, str | None]
     if "identity" not in tables:  # from before there were channels
         return FileHistory(service=service, epoch=epoch), None
     (store,) = connection.execute(IDENTITY).fetchone() or (None,)
+    of = stamp.get("shards")
     last, first = table(LAST), table(FIRST)
     marks = {(row[0], row[1]): row[2] for row in connection.execute(MARKS).fetchall()}
     history = FileHistory(
         folder=folder,
         service=service,
         store=store,
+        shard=None if of is None else ShardMark(stamp["shard_key"], of),
         epoch=epoch,
         last=last,
         former=former_of(connection) if "former" in tables else {},

@@ -25,7 +25,7 @@ class ShardMark(msgspec.Struct, frozen=True):
 class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A service's file: which it is, and the least epoch that it must have reached.
 
-    `shard` is a shard's; a service's whole file has none.
+    `shard` is a shard's, as in its file, which may be gone or from before files were marked.
     """
 
     store: str | None

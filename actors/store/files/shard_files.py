@@ -5,15 +5,18 @@ Whatever started would send messages to shards that the others' files do not mea
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from actors.errors import ConfigError, ManifestUnreadable
-from actors.store.files.manifest import ManifestEntry, ShardMark, read_manifest
+from actors.errors import ConfigError, ManifestUnreadable, StoreError
+from actors.store.files.file_history import read_history
+from actors.store.files.manifest import ShardMark, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from actors.config import StoreConfig
     from actors.kernel.discovery.sharding import Sharding
 
 
@@ -22,19 +25,21 @@ def marks_of(sharded: Iterable[Sharding]) -> dict[str, ShardMark]:
     return {name: ShardMark(each.key, each.shards) for each in sharded for name in each.names()}
 
 
-def refuse_other_shards(folder: Path, marks: Mapping[str, ShardMark], names: Iterable[str]) -> None:
+def refuse_other_shards(
+    folder: Path, marks: Mapping[str, ShardMark], names: Iterable[str], config: StoreConfig
+) -> None:
     """Raise ConfigError where the folder's files of these services are of other shards.
 
-    `names` are all that have a file here, shards and whole services.
+    `names` are all that have a file here, shards and whole services. What a file cannot tell, the
+    manifest does, if it is there: one that is gone, or is from before files were marked.
     """
     try:
         manifest = read_manifest(folder)
     except ManifestUnreadable:  # which each service says that wants to start
         return
-    known: dict[str, ManifestEntry] = {} if manifest is None else manifest.stores
-    for name in names:
-        mark = marks.get(name)
-        service = name if mark is None else name.rpartition("-")[0]
+    known = {} if manifest is None else manifest.stores
+    services = {_service(name, marks.get(name)): marks.get(name) for name in names}
+    for service, mark in services.items():
         if mark is not None and (service in known or (folder / f"{service}.db").exists()):
             message = (
                 f"service {service!r} is sharded now, and {folder} has it in one file, "
@@ -42,32 +47,36 @@ def refuse_other_shards(folder: Path, marks: Mapping[str, ShardMark], names: Ite
                 f"another name, and send it what the old one has"
             )
             raise ConfigError(message)
-        for other, row in known.items():
-            if row.shard not in {None, mark} and other.rpartition("-")[0] == service:
-                message = _told(service, folder, row.shard, mark)
-                raise ConfigError(message)
-    for mark_name, mark in marks.items():
-        _check_strays(folder, mark_name.rpartition("-")[0], mark)
+    noted = ((name, row.shard) for name, row in known.items())
+    for found in (noted, _in_files(folder, services, config)):
+        for name, was in found:
+            service = name.rpartition("-")[0]
+            if service in services and was not in {None, services[service]}:
+                raise ConfigError(other_shards(name, folder, was, services[service]))
 
 
-def _told(service: str, folder: Path, was: ShardMark | None, now: ShardMark | None) -> str:
+def other_shards(name: str, folder: Path, was: ShardMark | None, now: ShardMark | None) -> str:
+    """Return what to do about the file of this name, which is of other shards than declared."""
     assert was is not None, "it is the mark that does not fit"
     there = f"{was.shards} shards by {was.key!r}"
     here = "one file" if now is None else f"{now.shards} shards by {now.key!r}"
     return (
-        f"service {service!r} is declared with {here}, and {folder} has it in {there}: no rows are "
-        f"moved. Write Sharded(..., key={was.key!r}, shards={was.shards}), or give the new one "
-        f"another name and send it what the old one has"
+        f"service {_service(name, was)!r} is declared with {here}, and {folder} has it in {there}: "
+        f"no rows are moved. Write Sharded(..., key={was.key!r}, shards={was.shards}), or give the "
+        f"new one another name and send it what the old one has"
     )
 
 
-def _check_strays(folder: Path, service: str, mark: ShardMark) -> None:
-    """Look at the files themselves, as far as their names tell: a manifest may have been lost."""
-    numbers = {
-        int(number)
-        for path in folder.glob(f"{service}-*.db")
-        if (number := path.stem.rpartition("-")[2]).isdecimal()
-    }
-    if numbers and max(numbers) > mark.shards:
-        was = ShardMark(mark.key, max(numbers))
-        raise ConfigError(_told(service, folder, was, mark))
+def _service(name: str, mark: ShardMark | None) -> str:
+    return name if mark is None else name.rpartition("-")[0]
+
+
+def _in_files(
+    folder: Path, services: Collection[str], config: StoreConfig
+) -> Iterator[tuple[str, ShardMark | None]]:
+    """Yield what the files say that can be read: a manifest may have been lost."""
+    for path in sorted(folder.glob("*-*.db")):
+        service, _, number = path.stem.rpartition("-")
+        if service in services and number.isdecimal():
+            with suppress(StoreError):  # its own service will say so
+                yield path.stem, read_history(path, config).shard

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from actors.app import look_through
 from actors.config import load_config
-from actors.errors import ConfigError
+from actors.errors import ConfigError, StoreForeign
 from actors.kernel.clock import SystemClock
+from actors.kernel.discovery.sharding import Sharding
 from actors.kernel.messages import Command, Event, Query, Refusal
+from actors.kernel.rng import Rng
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.service.sharded.sharded import Cursor, Sharded
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.files.manifest import read_manifest
+from actors.store.files.data_folder import DataFolder
+from actors.store.files.file_history import read_history
+from actors.store.files.manifest import ShardMark, read_manifest
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.system import System
 from actors.upgrade_check import check_upgrade
@@ -235,18 +242,20 @@ def test_no_shards_is_none(tmp_path: Path) -> None:
 async def test_other_shards_than_the_files_are_refused(
     tmp_path: Path, clock: SteppingClock, before: Any, after: Any, says: str
 ) -> None:
-    """At boot, before anything starts, and so again; as they were, all is there."""
+    """At boot, before anything starts, and so without the manifest; as they were, all is there."""
     async with office(tmp_path, {"orders": before}, clock=clock) as run:
         await run.ask("orders", Keyed(order_id="one"))
-    with pytest.raises(ConfigError, match=says):
-        async with office(tmp_path, {"orders": after}, clock=clock):
-            pass
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=says):
+            async with office(tmp_path, {"orders": after}, clock=clock):
+                pass
+        (tmp_path / "manifest.json").unlink(missing_ok=True)
     async with office(tmp_path, {"orders": before}, clock=clock) as run:
         await run.ask("orders", Keyed(order_id="one"))
 
 
 async def test_another_key_is_refused(tmp_path: Path, clock: SteppingClock) -> None:
-    """The key is in the manifest, also of a backup; without it, too many files are seen."""
+    """The key is in the manifest, also of a backup, and in each file."""
     data, backup = tmp_path / "data", tmp_path / "backup"
     data.mkdir()
     live: Any = {"clock": SystemClock(), "store": AiosqliteStore}
@@ -273,6 +282,48 @@ async def test_another_key_is_refused(tmp_path: Path, clock: SteppingClock) -> N
     (line,) = report.lines()
     assert "declared with 3 shards by 'order_id'" in line
     (data / "manifest.json").unlink()
-    with pytest.raises(ConfigError, match="with 1 shards"):
-        async with office(data, {"orders": orders(1)}, clock=clock):
+    with pytest.raises(ConfigError, match=r"by 'customer_id', and .* in 2 shards by 'order_id'"):
+        async with office(data, services, clock=clock):
             pass
+
+
+async def test_a_file_from_before_there_were_marks_is_adopted_once(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """With a line; until then the manifest alone knows of how many it is one."""
+    async with office(tmp_path, {"orders": things(2)}, clock=clock):
+        pass
+    with closing(sqlite3.connect(tmp_path / "orders-1.db", isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE epoch DROP COLUMN shard_key")
+        connection.execute("ALTER TABLE epoch DROP COLUMN shards")
+        connection.execute("DELETE FROM migration WHERE name = '0008_shard.sql'")
+    (tmp_path / "orders-2.db").rename(tmp_path / "away")
+    with pytest.raises(ConfigError, match="in 2 shards by 'order_id'"):
+        async with office(tmp_path, {"orders": things(3)}, clock=clock):
+            pass
+    (tmp_path / "away").rename(tmp_path / "orders-2.db")
+    adopted = []
+    for _ in range(2):
+        with capture_logs() as logs:
+            async with office(tmp_path, {"orders": things(2)}, clock=clock):
+                pass
+        adopted += [each["service"] for each in logs if each["event"] == "shard adopted"]
+    assert adopted == ["orders-1"]
+    config = load_config().store
+    assert read_history(tmp_path / "orders-1.db", config).shard == ShardMark("order_id", 2)
+
+
+async def test_a_shard_of_others_is_not_opened(tmp_path: Path, clock: SteppingClock) -> None:
+    """Put in its place while the system runs, where nothing else tells them apart."""
+    for shards in (2, 3):
+        (tmp_path / str(shards)).mkdir()
+        async with office(tmp_path / str(shards), {"orders": things(shards)}, clock=clock):
+            pass
+    two = Sharding("orders", "order_id", 2)
+    folder = DataFolder(
+        tmp_path / "2", two.names(), load_config().store, clock=clock, rng=Rng(1), sharded=[two]
+    )
+    folder.admit("orders-1", first=True)
+    (tmp_path / "3" / "orders-1.db").replace(tmp_path / "2" / "orders-1.db")
+    with pytest.raises(StoreForeign, match=r"with 2 shards by 'order_id', and .* in 3 shards"):
+        folder.admit("orders-1", first=True)
