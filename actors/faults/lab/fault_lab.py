@@ -160,6 +160,9 @@ class FaultLab:
                 raise FaultRefused(self._nobody(name), field=field)
         service = order.service
         assert service is not None, "what has no route has a service"
+        if order.sender == service and not self._registry.is_sharded(service):
+            message = "a service's own timers are no messages between services"
+            raise FaultRefused(message, field="sender")
         if order.part != "service" and order.part not in self._parts[service]:
             has = ", ".join(sorted(self._parts[service]))
             raise FaultRefused(f"{service} has no {order.part}, but: {has}", field="of")

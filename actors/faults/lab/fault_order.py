@@ -212,8 +212,6 @@ class FaultOrder(
             yield "when", f"it goes with of: {', '.join(each for each in _AROUND)}"
         if self.when == "after" and (self.kind, part) == ("latency", "commits"):
             yield "when", "a commit's latency is before it"
-        if self.sender is not None and self.sender == self.service:
-            yield "sender", "a service's own timers are no messages between services"
         if part == "service":
             for field in ("message_type", *SELECTING):
                 if getattr(self, field) != getattr(_PLAIN, field, None):

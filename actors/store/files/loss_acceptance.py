@@ -30,6 +30,16 @@ def accept_loss(folder: Path, service: str) -> None:
     row = manifest.stores.get(service)
     if row is None:
         message = f"{folder} knows no service {service!r}; it knows {', '.join(manifest.stores)}"
+        shards = [
+            name
+            for name, each in manifest.stores.items()
+            if each.shard is not None and name.rpartition("-")[0] == service
+        ]
+        if shards:
+            message = (
+                f"service {service!r} is kept in shards, each with a file of its own: accept the "
+                f"loss of the one that has lost something, {' or '.join(shards)}"
+            )
         raise StoreError(message)
     path = folder / f"{PREFIX}{service}"
     try:

@@ -498,6 +498,7 @@ async def test_what_reaches_too_far_or_nowhere_is_refused(
         refused("no service is called 'x'; there are a, b", service="x")
         refused("a supervisor", service="root")
         refused("no replica 'b-2'", replica="b-2")
+        refused("own timers are no messages", sender="b")
         refused("count has no commits", service="count", of="commits")
         refused("GET /x", service=None, route="GET /y")
         refused("untouched", service="a")

@@ -27,7 +27,6 @@ def order(said: dict[str, Any]) -> FaultOrder:
         ({**LATENCY, "status": 503}, "status"),
         ({**LATENCY, "of": "service"}, "of"),
         ({**LATENCY, "of": "requests", "sender": "a"}, "sender"),
-        ({**LATENCY, "sender": "b"}, "sender"),
         ({**LATENCY, "when": "before"}, "when"),
         ({**LATENCY, "of": "commits", "when": "after"}, "when"),
         ({**LATENCY, "distribution": "normal"}, "jitter_ms"),

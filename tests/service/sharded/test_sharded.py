@@ -285,6 +285,24 @@ async def test_a_fault_of_a_list_strikes_in_each_shard(
         assert (await page).items == []
 
 
+async def test_shards_of_one_service_are_cut_off_from_each_other(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """What one sends another waits until that is over, and is done once."""
+    async with office(tmp_path, stall(), clock=clock) as run:
+        one, other = id_in("orders-1"), id_in("orders-2")
+        for each in (one, other):
+            await run.ask("orders", PlaceOrder(order_id=each, cups=10))
+        cut = FaultOrder(kind="partition", service="orders", sender="orders", both_ways=True)
+        run.system.faults.begin(cut)
+        await run.ask("orders", MoveCups(order_id=one, to=other, cups=3))
+        await run.advance(5.0)
+        assert (await run.ask("orders", GetOrder(order_id=other))).cups == 10
+        run.system.faults.mend_all()
+        await run.advance(5.0)
+        assert (await run.ask("orders", GetOrder(order_id=other))).cups == 13
+
+
 def all_are_shown(run: Office, places: list[str]) -> bool:
     return sum(run.count(each, "shown") for each in places) == len(IDS)
 

@@ -25,6 +25,7 @@ from actors.program import PROGRAM
 from actors.simulation.command.scratch_folder import IN_MEMORY
 from actors.store.files import sqlite_file
 from actors.store.files.loss_acceptance import accept_loss
+from actors.store.files.manifest import Manifest, ManifestEntry, ShardMark, write_manifest
 from tests.store.correspondents import act, arriving, labels_to, mark, sends
 from tests.store.ledger import STORES, Add, Ledger, handlers, query_file
 from tests.store.neighbours import Neighbours
@@ -471,6 +472,10 @@ async def test_a_loss_is_accepted_for_a_service_that_the_folder_knows(
     await lives(houses)
     with pytest.raises(StoreError, match="knows no service 'dan'; it knows ann, bob, cat"):
         accept_loss(houses.path, "dan")
+    shard = ManifestEntry(store="s", epoch=1, shard=ShardMark("tab_id", 2))
+    write_manifest(tmp_path, Manifest(folder="f", stores={"tabs-1": shard, "tabs-2": shard}))
+    with pytest.raises(StoreError, match=r"'tabs' is kept in shards.* tabs-1 or tabs-2"):
+        accept_loss(tmp_path, "tabs")
     with pytest.raises(StoreError, match="is no data folder"):
         accept_loss(tmp_path / "nowhere", "ann")
 
