@@ -30,8 +30,9 @@ def refuse_other_shards(
 ) -> None:
     """Raise ConfigError where the folder's files of these services are of other shards.
 
-    `names` are all that have a file here, shards and whole services. What a file cannot tell, the
-    manifest does, if it is there: one that is gone, or is from before files were marked.
+    `names` are all that have a file here, shards and whole services. The manifest tells without a
+    look at files, and what they cannot: of one that is gone, or from before they were marked. Those
+    that it does not know are asked themselves, for it may have been lost.
     """
     try:
         manifest = read_manifest(folder)
@@ -47,12 +48,14 @@ def refuse_other_shards(
                 f"another name, and send it what the old one has"
             )
             raise ConfigError(message)
-    noted = ((name, row.shard) for name, row in known.items())
-    for found in (noted, _in_files(folder, services, config)):
-        for name, was in found:
-            service = name.rpartition("-")[0]
-            if service in services and was not in {None, services[service]}:
-                raise ConfigError(other_shards(name, folder, was, services[service]))
+    found = {name: row.shard for name, row in known.items()}
+    for name in _unknown_files(folder, services, known):
+        with suppress(StoreError):  # its own service will say so
+            found[name] = read_history(folder / f"{name}.db", config).shard
+    for name, was in found.items():
+        service = name.rpartition("-")[0]
+        if service in services and was not in {None, services[service]}:
+            raise ConfigError(other_shards(name, folder, was, services[service]))
 
 
 def other_shards(name: str, folder: Path, was: ShardMark | None, now: ShardMark | None) -> str:
@@ -71,12 +74,10 @@ def _service(name: str, mark: ShardMark | None) -> str:
     return name if mark is None else name.rpartition("-")[0]
 
 
-def _in_files(
-    folder: Path, services: Collection[str], config: StoreConfig
-) -> Iterator[tuple[str, ShardMark | None]]:
-    """Yield what the files say that can be read: a manifest may have been lost."""
+def _unknown_files(
+    folder: Path, services: Collection[str], known: Collection[str]
+) -> Iterator[str]:
     for path in sorted(folder.glob("*-*.db")):
         service, _, number = path.stem.rpartition("-")
-        if service in services and number.isdecimal():
-            with suppress(StoreError):  # its own service will say so
-                yield path.stem, read_history(path, config).shard
+        if service in services and number.isdecimal() and path.stem not in known:
+            yield path.stem
