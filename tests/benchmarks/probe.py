@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvloop
 
 from tests.benchmarks.placement import on_cores
@@ -42,7 +44,14 @@ def run_probe(
 
 
 def probed(measure: Callable[..., Coroutine[Any, Any, Any]]) -> None:
-    """Be such a program: run `measure` with the command line's arguments, print what it returns."""
+    """Be such a program: run `measure` with the command line's arguments, print what it returns.
+
+    Nothing else is printed there: what is logged from an error on goes to the standard error.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     loop, arguments = sys.argv[1:]
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         print(json.dumps(runner.run(measure(**json.loads(arguments)))))

@@ -8,17 +8,13 @@ are posted; then it is told, and X sends it all that it has missed.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import sqlite3
-import sys
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import structlog
 
 from actors.app import App
 from actors.config import load_config
@@ -105,11 +101,6 @@ async def _timed(folder: Path, count: int) -> tuple[float, float]:
 
 async def measure(*, rounds: int, count: int, folder: str) -> dict[str, list[tuple[float, float]]]:
     """Measure on fresh files each round, after a round that does not count."""
-    # Standard output is the result's.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
     samples: dict[str, list[tuple[float, float]]] = {NAME: []}
     for turn in range(rounds + 1):
         place = Path(folder) / str(turn)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,37 +18,17 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.command.tally import Tally
 from actors.simulation.stage.rehearsal import Rehearsal
+from tests.simulation.suspicious import SUSPICIOUS
 from tests.simulation.tally import TALLY, TallyScenario, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from actors.config import Config
-    from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
     from actors.simulation.stage.staging import Played
     from actors.system import System
-
-
-class Offended(TallyScenario):
-    """Takes offence where the tally has lived once more, and anybody has tweeted."""
-
-    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        """Complain of one tweet and of one more life than there would be by itself."""
-        found = super().violations(folder, config, clock, history)
-        with closing(sqlite3.connect(folder / "tally.db")) as connection:
-            ((epochs,),) = connection.execute("SELECT value FROM epoch")
-        if epochs > EPOCHS_MAX and history.operations:
-            found.append(f"the tally lived once more, and {len(history.operations)} tweets came")
-        return found
-
-
-# It opens its file for the furnishing, and again for the run; each time it also closes it, which
-# is an epoch more.
-EPOCHS_MAX = 4
-OFFENDED = tally(scenario=Offended)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +42,7 @@ def silent() -> Iterator[None]:
 def offence() -> Iterator[tuple[Failure, Mapping[str, Rehearsal]]]:
     """What a campaign has found, and what it was played with: another may make it small."""
     with scratch_folder() as place, without_logs():
-        campaign = campaign_of(place, tweets=OFFENDED)
+        campaign = campaign_of(place, tweets=SUSPICIOUS)
         failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
         assert failure is not None
         assert campaign.tally.schedules == failure.played.script.seed

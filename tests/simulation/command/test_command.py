@@ -63,7 +63,7 @@ def inside(
     fresh_seed: int = 1,
     systems: Sequence[System] = (SUSPICIOUS,),
 ) -> int:
-    """Run the command in this process, unless told otherwise on a hotel that takes offence.
+    """Run the command in this process, unless told otherwise on a tally that takes offence.
 
     In it alone: a fork of all that tests import costs more than it plays. See test_workers.
     """
@@ -214,7 +214,7 @@ def test_ctrl_c_ends_in_order() -> None:
         (("--at", "1s"), "are for one run: --seed N, or --replay FILE"),
         (("--seed", "1", "--at", "1s", "--step", "1"), "either --at or --step"),
         (("--seed", "1", "--shrink"), "--shrink is for --replay"),
-        (("--set", "hotel.no_such_key=1"), "no_such_key"),
+        (("--set", "tweets.no_such_key=1"), "no_such_key"),
         (("--faults", "hail"), "invalid choice: 'hail'"),
     ],
 )
@@ -282,28 +282,24 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_what_is_found_is_made_small_and_told(found: tuple[Path, str]) -> None:
     """The failing seed, what is wrong, a minimal timeline, where the page is, how to repeat it."""
     page, printed = found
-    assert re.search(r"^FAILED: seed \d+ of hotel$", printed, re.MULTILINE)
+    assert re.search(r"^FAILED: seed \d+ of tally$", printed, re.MULTILINE)
     assert re.search(r"^It takes 1 of \d+ requests and 1 of \d+ faults,", printed, re.MULTILINE)
     assert re.search(
-        r"^\* +\d+\.\d{6} s  room            (restart|kill) room$", printed, re.MULTILINE
+        r"^\* +\d+\.\d{6} s  tally           (restart|kill) tally$", printed, re.MULTILINE
     )
-    assert re.search(
-        r"^! .* the room service lived once more, and \d+ bookings", printed, re.MULTILINE
-    )
+    assert re.search(r"^! .* the tally lived once more, and \d+ tweets", printed, re.MULTILINE)
     nearest = printed.partition("The nearest that passes, of those that were tried:\n")[2]
     lines = nearest.partition("\n\n")[0].splitlines()
     assert re.fullmatch(r"  (fails |passes)  .*", lines[0])
     events = lines[lines.index("From the first difference on:") + 1 :]
     assert re.fullmatch(r"  (fails |passes)  .*", events[0])
-    assert any(
-        re.match(r"  fails   edge +the room service lived once more", each) for each in events
-    )
+    assert any(re.match(r"  fails   edge +the tally lived once more", each) for each in events)
     shown = html.unescape(page.read_text(encoding="utf-8"))
     assert all(each.strip() in shown for each in events)
     assert f"the page:      {page}" in printed
     assert f"play it again: {PROGRAM} simulate --replay {page.with_suffix('.json')}" in printed
     assert digest(printed)
-    assert "the room service lived once more" in page.read_text(encoding="utf-8")
+    assert "the tally lived once more" in page.read_text(encoding="utf-8")
 
 
 def test_what_was_found_can_be_played_again(
@@ -320,18 +316,18 @@ def test_what_was_found_can_be_played_again(
         assert timeline.strip() in again
         digests.add(digest(again))
     assert len(digests) == 1
-    recording = Recording.read(file, {"hotel": SUSPICIOUS})
-    assert recording.troubles[0].startswith("the room service lived once more")
+    recording = Recording.read(file, {"tally": SUSPICIOUS})
+    assert recording.troubles[0].startswith("the tally lived once more")
     assert len(recording.script.schedule) == len(recording.script.workload) == 1
 
 
 @pytest.mark.real_time
 def test_a_replay_that_holds_is_told_too(found: tuple[Path, str], tmp_path: Path) -> None:
-    """The real hotel takes no offence: exit code 0, a timeline, and a page where one is wanted."""
+    """The real tally takes no offence: exit code 0, a timeline, and a page where one is wanted."""
     page, again = found[0], tmp_path / "again.html"
     words = ("--replay", str(page.with_suffix(".json")), "--page", str(again))
-    printed = command(*words, "--check-determinism")
-    assert re.search(r"^> .* #\d+ book room", printed, re.MULTILINE)
+    printed = command("tests.simulation.tally:TALLY", *words, "--check-determinism")
+    assert re.search(r"^> .* #\d+ tweet tweet", printed, re.MULTILINE)
     assert "all held" in again.read_text(encoding="utf-8")
 
 
@@ -367,9 +363,9 @@ def test_a_page_that_cannot_be_written_spoils_no_finding(
     ("system", "workload", "schedule", "says"),
     [
         ("moon", "[]", "{}", "'moon'"),
-        ("hotel", "[3]", "{}", "script.workload[0]"),
-        ("hotel", "[]", '{"steps": [{"gap_us": 1, "fault": "hail", "target": "room"}]}', "hail"),
-        ("hotel", "[", "{}", "malformed"),
+        ("tally", "[3]", "{}", "script.workload[0]"),
+        ("tally", "[]", '{"steps": [{"gap_us": 1, "fault": "hail", "target": "tally"}]}', "hail"),
+        ("tally", "[", "{}", "malformed"),
     ],
 )
 def test_a_file_that_is_no_recording_is_told(
