@@ -73,6 +73,8 @@ class _Kind:
 
     def __init__(self) -> None:
         self.requests: dict[int, _Request] = {}
+        # Those of the incarnation that has ended last.
+        self.gone: dict[int, _Request] = {}
         self.inside = 0
         # When somebody was last inside, or came back.
         self.left_s = 0.0
@@ -134,7 +136,7 @@ class EffectOracle:
         """An incarnation has ended, and all that it had under way."""
         for (name, _), kind in self._kinds.items():
             if name == store:
-                kind.requests.clear()
+                kind.requests, kind.gone = {}, kind.requests
                 kind.inside = 0
 
     def attempted(
@@ -188,9 +190,9 @@ class EffectOracle:
         kind = self._kinds.get((store, what.type))
         request = None if kind is None else kind.requests.get(id(asyncio.current_task()))
         if kind is None or request is None or not request.inside:
-            # Of an incarnation that has ended: its breaker, which lives on, may hear of it.
-            if kind is not None and not isinstance(error, asyncio.CancelledError):
-                kind.breaker.heard({None, True, error is not None}, None, now_s, self._breaker)
+            if kind is not None:
+                limit_s = self.limits[store, what.type].limit_s
+                self._ended_later(kind, limit_s, now_s, error)
             return
         request.inside = False
         limits = self.limits[store, what.type]
@@ -246,6 +248,18 @@ class EffectOracle:
                     yield f"{store}: {what.type} was given up after {tried} attempts, of {most}"
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _ended_later(
+        self, kind: _Kind, limit_s: float, now_s: float, error: BaseException | None
+    ) -> None:
+        """Hear of an incarnation that has ended: its breaker, which lives on, may hear of it.
+
+        So it may where the time was up at that moment, as it is for many behind a pause.
+        """
+        gone = kind.gone.pop(id(asyncio.current_task()), None)
+        in_time = gone is None or now_s - gone.begun_s < limit_s - SLACK_S
+        if not (isinstance(error, asyncio.CancelledError) and in_time):
+            kind.breaker.heard({None, True, error is not None}, None, now_s, self._breaker)
 
     def _in_time(
         self, store: str, kind: _Kind, request: _Request, limits: EffectLimits, now_s: float

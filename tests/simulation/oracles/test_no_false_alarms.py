@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -130,6 +131,37 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
         found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))
         assert ("too soon" in found) is too_soon
+
+
+@pytest.mark.parametrize(("took_s", "late"), [(1.0, True), (3.0, False)])
+async def test_an_attempt_may_time_out_as_its_incarnation_ends(
+    took_s: float, *, late: bool
+) -> None:
+    """Behind a pause, say: its breaker may have counted that, and have opened since."""
+    config = load_config()
+    what = Content.of(Ring())
+    oracle = EffectOracle(
+        config.effect,
+        msgspec.structs.replace(config.breaker, calls_min=2),
+        Standstills(),
+        ExpiryOracle(Past(), ()),
+        RetryOracle(config.effect),
+    )
+    oracle.limits["bell", what.type] = EffectLimits(2.0, 7, running_max=64, slow_s=0.0)
+    began = partial(oracle.attempted, "bell", [Ring()], asked={1: Set(0, what)})
+    ended = partial(oracle.finished, "bell", [Ring()], values=())
+
+    async def cut_off() -> None:
+        assert [*began(now_s=0.0)] == []
+        oracle.ended("bell")
+        assert [*ended(now_s=took_s, error=asyncio.CancelledError())] == []
+
+    async def tried_again() -> list[str]:
+        assert [*began(now_s=20.0)] == [*ended(now_s=20.0, error=OSError())] == []
+        return [*began(now_s=60.0)]
+
+    await asyncio.create_task(cut_off())
+    assert ("later than it may be" in " ".join(await asyncio.create_task(tried_again()))) is late
 
 
 def test_a_handler_that_overran_its_budget_has_crashed_once() -> None:
