@@ -129,7 +129,6 @@ UNRUN: Final[Mapping[str, tuple[str, ...]]] = {
         "actors/kernel/mailbox.py::Mailbox.offer::rest",
         "actors/kernel/mailbox.py::Mailbox.get",
         "actors/kernel/mailbox.py::Mailbox.admit_waiting::rest",
-        "actors/kernel/mailbox.py::Mailbox.close::rest",
         "actors/kernel/lane_server.py::LaneServer._serve_each::rest",
         "actors/kernel/lane_server.py::LaneServer.give_back::rest",
         "actors/kernel/ref.py::ActorRef.send",
