@@ -204,10 +204,17 @@ async def test_hanging_query_is_the_culprit_and_commands_do_not_wait(
     """The reader's thread is struck; the writer's commits meanwhile."""
     async with opened(ledger) as store:
         for commits in range(TRIES):
+            inside = threading.Event()
+
+            def look(tx: Any, question: Any, inside: threading.Event = inside) -> None:
+                inside.set()
+                hang(tx, question)
+
             asked = asyncio.ensure_future(
-                store.read(ledger.batch(Count(), Look()), handlers(look=hang))
+                store.read(ledger.batch(Count(), Look()), handlers(look=look))
             )
-            await entered(store._reader.watch)
+            # Behind the count, which would see the commit otherwise.
+            assert await asyncio.to_thread(inside.wait, SLACK_S)
             assert (await store.write(ledger.batch(Add(label="a")), handlers())).crash is None
             beside = not asked.done()
             result = await asked
@@ -219,13 +226,6 @@ async def test_hanging_query_is_the_culprit_and_commands_do_not_wait(
             if beside:  # a disk may take longer for a commit than the handler's whole budget
                 return
     pytest.fail(f"{TRIES} commits, and each came behind the query")
-
-
-async def entered(watch: HandlerWatch) -> None:
-    """Wait until a handler runs."""
-    async with asyncio.timeout(SLACK_S):
-        while watch.call is None:  # noqa: ASYNC110 - a handler's start sets no event
-            await asyncio.sleep(0)
 
 
 async def test_query_answers_while_a_command_holds_the_write_transaction(ledger: Ledger) -> None:
