@@ -18,8 +18,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
 
-# Side by side, four worker processes on two cores (410 s with three, 329 with four): much of a test's
-# time is waiting for another process. A file's tests go to one worker, which makes what they share
+# Side by side, four worker processes on two cores: much of a test's time is waiting for another
+# process. A file's tests go to one worker, which makes what they share
 # once; tests/conftest.py says in which order. A worker that had to be ended, with all of its stacks,
 # ends the run.
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 2 )))

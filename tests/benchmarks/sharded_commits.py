@@ -94,7 +94,8 @@ async def _put(system: ServiceSystem, name: str, count: int) -> tuple[float, flo
     for number in range(count):
         if len(waiting) == UNDER_WAY:
             await waiting[number % UNDER_WAY]
-        put = Put(author=f"author {number % 997}", text="as long as a tweet is " * 5)
+        # A key of its own, which nobody has looked for before.
+        put = Put(author=f"author {number}", text="as long as a tweet is " * 5)
         reply = system.ask(name, put, timeout_s=ASK_S_MAX)
         if len(waiting) == UNDER_WAY:
             waiting[number % UNDER_WAY] = reply

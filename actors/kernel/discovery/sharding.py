@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
 from actors.kernel.discovery.balance import rendezvous
+
+# So many keys' places are remembered, some 1 MB of them: the edge, who asks and the shard's guard
+# each look for the place of one message, 12 us a look with four shards, less than one when remembered.
+_KEYS_MAX: Final = 4096
 
 
 class Sharding(msgspec.Struct, frozen=True):
@@ -33,10 +38,14 @@ class Sharding(msgspec.Struct, frozen=True):
         By its text, and not by the service's name, so that 1 and "1" are one key.
         """
         text = str(key).encode()
-        wants = (rendezvous(str(number), text) for number in range(1, self.shards + 1))
-        number, _ = max(enumerate(wants, 1), key=lambda each: each[1])
-        return f"{self.service}-{number}"
+        return f"{self.service}-{_number_of(self.shards, text)}"
 
     def key_of(self, message: Any) -> Any:
         """Return the message's key; None where it has none."""
         return getattr(message, self.key, None)
+
+
+@lru_cache(maxsize=_KEYS_MAX)
+def _number_of(shards: int, key: bytes) -> int:
+    wants = (rendezvous(str(number), key) for number in range(1, shards + 1))
+    return max(enumerate(wants, 1), key=lambda each: each[1])[0]
