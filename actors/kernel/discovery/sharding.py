@@ -10,7 +10,7 @@ import msgspec
 from actors.kernel.discovery.balance import rendezvous
 
 # So many keys' places are remembered, some 1 MB of them: the edge, who asks and the shard's guard
-# each look for the place of one message, 12 us a look with four shards, less than one when remembered.
+# each look for the place of one message. With four shards a look is 12 us, or, remembered, one.
 _KEYS_MAX: Final = 4096
 
 
